@@ -1,0 +1,44 @@
+//! A block of raw capture bytes with the frames found in it: the unit in which bytes travel to the workers.
+
+use crate::packet::{Frame, LinkType, Time};
+
+/// Where in a block a frame lies.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRef {
+    /// Position in the capture, from 1.
+    pub number: u64,
+    /// Time stamp.
+    pub time: Time,
+    /// Link type.
+    pub link: LinkType,
+    /// Length on the wire, bytes.
+    pub wire_len: u32,
+    /// First byte of the frame in [`Block::bytes`].
+    pub start: u32,
+    /// Captured length, bytes.
+    pub len: u32,
+}
+
+/// Raw bytes of a capture and the frames in them. Reused: `clear` keeps the allocation.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The bytes as read.
+    pub bytes: Vec<u8>,
+    /// The whole frames in `bytes`, in capture order.
+    pub frames: Vec<FrameRef>,
+}
+
+impl Block {
+    /// Forgets the content, keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.frames.clear();
+    }
+
+    /// The frame that `frame` describes; empty if the reference does not fit this block.
+    pub fn frame(&self, frame: &FrameRef) -> Frame<'_> {
+        let start = frame.start as usize;
+        let data = self.bytes.get(start..start.saturating_add(frame.len as usize)).unwrap_or_default();
+        Frame { number: frame.number, time: frame.time, link: frame.link, wire_len: frame.wire_len, data }
+    }
+}

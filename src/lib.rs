@@ -1,0 +1,29 @@
+//! portproof says what the traffic on a port really speaks, and whether that matches IANA's registry.
+//!
+//! # Layers
+//!
+//! | module | holds | may use |
+//! | --- | --- | --- |
+//! | [`wire`] | typed views over the bytes of one message | nothing |
+//! | [`packet`] | frame to transport payload | etherparse |
+//! | [`flow`] | 5-tuple, flow table, the head of a flow | `packet` |
+//! | [`protocol`] | recognisers, evidence | `wire`, the head |
+//! | [`registry`] | IANA's assignments, claims, lore | nothing |
+//! | [`verdict`] | claim against observation | `protocol`, `registry` |
+//! | [`report`] | one file per output format | `verdict`, evidence |
+//! | [`capture`] | capture files and interfaces | frames |
+//! | [`pipeline`] | threads, channels, shards, merge, counters | all of those |
+//! | [`cli`] | arguments and subcommands | everything |
+//!
+//! `tests/layers.rs` enforces the table.
+
+pub mod capture;
+pub mod cli;
+pub mod flow;
+pub mod packet;
+pub mod pipeline;
+pub mod protocol;
+pub mod registry;
+pub mod report;
+pub mod verdict;
+pub mod wire;

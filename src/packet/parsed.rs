@@ -1,0 +1,101 @@
+//! What goes in (a frame) and what comes out (a packet with a 5-tuple and a payload).
+
+use super::{Endpoint, Time, Transport};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A link type as assigned in the LINKTYPE_ registry of tcpdump.org (1 = Ethernet).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LinkType(pub u32);
+
+/// One frame as it was captured.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Position in the capture, from 1, as Wireshark numbers frames.
+    pub number: u64,
+    /// Time stamp.
+    pub time: Time,
+    /// How to read `data`.
+    pub link: LinkType,
+    /// Length on the wire in bytes; more than `data.len()` when the snaplen cut the frame.
+    pub wire_len: u32,
+    /// The captured bytes.
+    pub data: &'a [u8],
+}
+
+/// Where a packet's payload lies.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    /// These bytes of the block that holds the frame.
+    Block(Range<u32>),
+    /// A buffer of its own: the packet was put together from fragments.
+    Owned(Arc<[u8]>),
+}
+
+/// The encapsulations that are opened.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TunnelKind {
+    /// RFC 7348.
+    Vxlan,
+    /// RFC 8926.
+    Geneve,
+    /// 3GPP TS 29.281.
+    GtpU,
+    /// RFC 4380.
+    Teredo,
+    /// RFC 2784 and 2890.
+    Gre,
+    /// IPv4 or IPv6 in IPv4 or IPv6: RFC 2003, 2473, 4213.
+    IpInIp,
+}
+
+/// The innermost tunnel that a packet was found in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Tunnel {
+    /// Which encapsulation.
+    pub kind: TunnelKind,
+    /// VNI or GRE key, where there is one. It belongs to the flow key, since inner addresses may overlap.
+    pub id: Option<u32>,
+}
+
+/// The fields of a TCP header that stream reassembly needs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpFields {
+    /// Sequence number of the first payload byte (of the SYN, if set).
+    pub sequence: u32,
+    /// Acknowledgement number; meaningful when `ack` is set.
+    pub acknowledgement: u32,
+    /// SYN flag.
+    pub syn: bool,
+    /// ACK flag.
+    pub ack: bool,
+    /// FIN flag.
+    pub fin: bool,
+    /// RST flag.
+    pub rst: bool,
+}
+
+/// One UDP datagram or TCP segment.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// Number of the frame that carried it (of the last fragment, if it came in fragments).
+    pub frame: u64,
+    /// The frame's time stamp.
+    pub time: Time,
+    /// Sender.
+    pub source: Endpoint,
+    /// Addressee.
+    pub destination: Endpoint,
+    /// UDP or TCP; `tcp` has the header's fields for the latter.
+    pub transport: Transport,
+    /// The innermost tunnel around it.
+    pub tunnel: Option<Tunnel>,
+    /// The outermost VLAN identifier. Reported, not part of the flow key: the directions may differ.
+    pub vlan: Option<u16>,
+    /// TCP header fields.
+    pub tcp: Option<TcpFields>,
+    /// Length of the transport payload on the wire, from the IP and UDP headers.
+    pub wire_len: u32,
+    /// The captured part of the payload.
+    pub payload: Payload,
+}
