@@ -1,1 +1,67 @@
-//! Stub.
+//! Recognisers: one file per protocol, all listed in [`ALL`].
+//!
+//! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
+//! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
+
+pub mod evidence;
+
+pub use evidence::{Band, Bits, Evidence, Family};
+
+use crate::flow::{Dir, Head};
+use std::borrow::Cow;
+
+/// Every recogniser. To add a protocol, write its file and add one line here.
+pub static ALL: &[&dyn Protocol] = &[];
+
+/// One protocol's recogniser. Implementations are pure: the same head always gives the same answer.
+pub trait Protocol: Sync {
+    /// The protocol's name, as IANA spells the service where it has one.
+    fn name(&self) -> &'static str;
+
+    /// Where the protocol is specified, e.g. "RFC 3948".
+    fn reference(&self) -> &'static str;
+
+    /// Judges a head.
+    fn assess(&self, head: &Head<'_>) -> Assessment;
+}
+
+/// What a recogniser says of a head.
+#[derive(Clone, Debug)]
+pub enum Assessment {
+    /// Nothing yet; ask again when there is more.
+    NotNow,
+    /// No continuation can be this protocol, foreign packets among the first few included. It is never asked again.
+    Excluded,
+    /// There is evidence, strong or weak.
+    Recognised(Finding),
+}
+
+/// What a recogniser found.
+#[derive(Clone, Debug, Default)]
+pub struct Finding {
+    /// The protocol's form, as in contract 1 ("tls-crypt", "1.3").
+    pub variant: Option<Cow<'static, str>>,
+    /// What was seen. At most one item per family.
+    pub evidence: Vec<Evidence>,
+    /// Who serves, where the bytes show it.
+    pub server: Option<Dir>,
+    /// Which sides' own bytes are this protocol: originator, responder.
+    pub spoke: [bool; 2],
+    /// Sides that are known to have answered though their bytes were not seen (an ACK carries their session ID).
+    pub implied: [bool; 2],
+    /// Nothing more can be learned of the flow: its head may be freed.
+    pub settled: bool,
+    /// Opaque marks; flows that export an equal one speak of the same session. The merge joins them.
+    pub links: Vec<u64>,
+    /// Other protocols that were seen inside this one's flow as part of it.
+    pub also: Vec<&'static str>,
+    /// Facts worth showing, as name and value ("sni", "example.org").
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl Finding {
+    /// The sum of the evidence, each family up to its cap.
+    pub fn bits(&self) -> Bits {
+        evidence::sum(&self.evidence)
+    }
+}

@@ -1,0 +1,202 @@
+//! A fixed-size count of all payloads of one direction: lengths, counters behind constant prefixes, byte statistics.
+//!
+//! It holds what a mid-session judgement needs after the head is full, and knows no protocol.
+
+/// How many different first four bytes are followed.
+pub const PREFIXES: usize = 4;
+/// How many first bytes are watched for bits that never change.
+pub const WATCHED: usize = 64;
+/// How many payloads feed the byte statistics.
+const SAMPLED: u64 = 256;
+/// How many bytes of each payload feed the byte statistics.
+const SAMPLE_BYTES: usize = 128;
+
+/// Payload lengths, counted by residue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lengths {
+    /// Payloads by length modulo 16.
+    pub by_mod16: [u32; 16],
+    /// Different lengths by length modulo 16 (each counted once; lengths that share a hash bit count as one).
+    pub distinct_by_mod16: [u16; 16],
+    seen: [u64; 16],
+    /// Shortest and longest, bytes.
+    pub range: (u32, u32),
+}
+
+impl Lengths {
+    fn add(&mut self, len: usize) {
+        let class = len % 16;
+        if let Some(count) = self.by_mod16.get_mut(class) {
+            *count = count.saturating_add(1);
+        }
+        let bit = (len / 16) % 64;
+        if let (Some(seen), Some(distinct)) = (self.seen.get_mut(class), self.distinct_by_mod16.get_mut(class)) {
+            *distinct += u16::from(*seen & (1 << bit) == 0);
+            *seen |= 1 << bit;
+        }
+        let len = len as u32;
+        self.range = if self.range == (0, 0) { (len, len) } else { (self.range.0.min(len), self.range.1.max(len)) };
+    }
+
+    /// Different lengths in all.
+    pub fn distinct(&self) -> u32 {
+        self.distinct_by_mod16.iter().map(|&n| u32::from(n)).sum()
+    }
+}
+
+/// The payloads that share their first four bytes, with bytes 4 to 7 read as a big-endian counter.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PrefixTally {
+    /// The first four bytes.
+    pub prefix: [u8; 4],
+    /// Payloads with this prefix and at least eight visible bytes.
+    pub packets: u32,
+    /// Counter of the first one.
+    pub first: u32,
+    /// Counter of the last one.
+    pub last: u32,
+    /// Steps of exactly one.
+    pub steps_one: u32,
+    /// Steps of 2 to 64.
+    pub steps_small: u32,
+    /// Steps back by at most 64 (disorder).
+    pub steps_back: u32,
+    /// The same counter again (duplicates, or no counter).
+    pub steps_zero: u32,
+    /// All other steps.
+    pub steps_other: u32,
+    /// Lengths of these payloads.
+    pub lengths: Lengths,
+    /// Frame numbers of the first and the last.
+    pub frames: (u64, u64),
+}
+
+impl PrefixTally {
+    fn add(&mut self, frame: u64, counter: u32, len: usize) {
+        if self.packets == 0 {
+            (self.first, self.frames.0) = (counter, frame);
+        } else {
+            match counter.wrapping_sub(self.last) {
+                0 => self.steps_zero += 1,
+                1 => self.steps_one += 1,
+                2..=64 => self.steps_small += 1,
+                step if step.wrapping_neg() <= 64 => self.steps_back += 1,
+                _ => self.steps_other += 1,
+            }
+        }
+        self.packets = self.packets.saturating_add(1);
+        (self.last, self.frames.1) = (counter, frame);
+        self.lengths.add(len);
+    }
+}
+
+/// The tally of one direction.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Payloads counted.
+    pub packets: u64,
+    /// Their lengths.
+    pub lengths: Lengths,
+    /// Payloads whose prefix found no free place below.
+    pub other_prefixes: u64,
+    prefixes: [PrefixTally; PREFIXES],
+    used: usize,
+    all_and: [u8; WATCHED],
+    all_or: [u8; WATCHED],
+    /// How often each byte value occurred in the sampled bytes (the first 128 of the first 256 payloads).
+    pub histogram: [u32; 256],
+    /// Sampled bytes.
+    pub sampled: u32,
+    /// Set bits in them.
+    pub ones: u32,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            packets: 0,
+            lengths: Lengths::default(),
+            other_prefixes: 0,
+            prefixes: [PrefixTally::default(); PREFIXES],
+            used: 0,
+            all_and: [0xff; WATCHED],
+            all_or: [0; WATCHED],
+            histogram: [0; 256],
+            sampled: 0,
+            ones: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// Counts a payload of `len` bytes of which `data` is visible. True if its first four bytes opened a new place.
+    pub fn add(&mut self, frame: u64, len: usize, data: &[u8]) -> bool {
+        self.packets += 1;
+        self.lengths.add(len);
+        if self.packets <= SAMPLED {
+            self.sample(data);
+        }
+        let Some((prefix, rest)) = data.split_first_chunk::<4>() else { return false };
+        let Some(counter) = rest.first_chunk::<4>() else { return false };
+        let counter = u32::from_be_bytes(*counter);
+        if let Some(known) = self.prefixes.iter_mut().take(self.used).find(|p| p.prefix == *prefix) {
+            known.add(frame, counter, len);
+            return false;
+        }
+        let Some(free) = self.prefixes.get_mut(self.used) else {
+            self.other_prefixes += 1;
+            return false;
+        };
+        self.used += 1;
+        free.prefix = *prefix;
+        free.add(frame, counter, len);
+        true
+    }
+
+    fn sample(&mut self, data: &[u8]) {
+        for ((and, or), byte) in self.all_and.iter_mut().zip(&mut self.all_or).zip(data) {
+            *and &= byte;
+            *or |= byte;
+        }
+        for &byte in data.iter().take(SAMPLE_BYTES) {
+            if let Some(count) = self.histogram.get_mut(usize::from(byte)) {
+                *count += 1;
+            }
+            self.sampled += 1;
+            self.ones += byte.count_ones();
+        }
+    }
+
+    /// The first four different prefixes, in order of appearance.
+    pub fn prefixes(&self) -> &[PrefixTally] {
+        self.prefixes.get(..self.used).unwrap_or_default()
+    }
+
+    /// Bits of byte `position` (below 64) that had the same value in every sampled payload that reached it.
+    pub fn constant_bits(&self, position: usize) -> u8 {
+        match (self.all_and.get(position), self.all_or.get(position)) {
+            (Some(and), Some(or)) => !(and ^ or),
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_followed_per_prefix() {
+        let mut tally = Tally::default();
+        for n in 1..=10u8 {
+            tally.add(u64::from(n), 100 + usize::from(n), &[1, 2, 3, 4, 0, 0, 0, n, n ^ 0x55]);
+            tally.add(u64::from(n), 40, &[9, 9, 9, 9, 0, 0, 0, 5]);
+        }
+        let [counter, constant] = tally.prefixes() else { panic!("two prefixes") };
+        assert_eq!((counter.packets, counter.steps_one, counter.first, counter.last), (10, 9, 1, 10));
+        assert_eq!((constant.steps_zero, constant.lengths.distinct()), (9, 1));
+        assert_eq!(counter.lengths.distinct(), 10);
+        assert_eq!(tally.constant_bits(4), 0xff);
+        assert_ne!(tally.constant_bits(0), 0xff);
+    }
+}
