@@ -143,8 +143,14 @@ pub fn probability(odds: Bits) -> f64 {
 }
 
 /// A protocol that goes along in flows of another: seen beside it, it is part of the answer and no competitor.
-const COMPANIONS: &[(&str, &str)] =
-    &[("ike", "esp-in-udp"), ("ike", "esp-in-tcp"), ("stun", "rtp"), ("stun", "dtls"), ("rtcp", "rtp"), ("dtls", "rtp")];
+const COMPANIONS: &[(&str, &str)] = &[
+    ("ike", "esp-in-udp"),
+    ("ike", "esp-in-tcp"),
+    ("stun", "rtp"),
+    ("stun", "dtls"),
+    ("rtcp", "rtp"),
+    ("dtls", "rtp"),
+];
 
 /// Whether `name` goes along with `other`.
 pub fn goes_along(name: &str, other: &str) -> bool {
