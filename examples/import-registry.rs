@@ -1,0 +1,19 @@
+//! Makes the embedded registry from IANA's file:
+//! `cargo run --example import-registry -- service-names-port-numbers.csv src/registry/data/iana.bin`
+
+use std::error::Error;
+use std::{env, fs};
+
+use portproof::registry::{encode, import};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = env::args().skip(1);
+    let (Some(from), Some(to)) = (args.next(), args.next()) else {
+        return Err("usage: import-registry FILE.csv OUT.bin".into());
+    };
+    let snapshot = import::csv(&fs::read(from)?)?;
+    let bytes = encode::encode(&snapshot);
+    println!("{}: {} rows of {}, {} bytes", to, snapshot.entries.len(), snapshot.date, bytes.len());
+    fs::write(to, bytes)?;
+    Ok(())
+}
