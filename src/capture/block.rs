@@ -19,19 +19,18 @@ pub struct FrameRef {
     pub len: u32,
 }
 
-/// Raw bytes of a capture and the frames in them. Reused: `clear` keeps the allocation.
+/// Raw bytes of a capture and the frames in them. Reused from pass to pass.
 #[derive(Debug, Default)]
 pub struct Block {
-    /// The bytes as read.
+    /// The bytes as read. Only those that `frames` refer to mean anything.
     pub bytes: Vec<u8>,
     /// The whole frames in `bytes`, in capture order.
     pub frames: Vec<FrameRef>,
 }
 
 impl Block {
-    /// Forgets the content, keeps the memory.
+    /// Forgets the content, keeps the memory (which needs no zeroing when the block is filled again).
     pub fn clear(&mut self) {
-        self.bytes.clear();
         self.frames.clear();
     }
 

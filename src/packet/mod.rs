@@ -3,7 +3,15 @@
 //! [`Packet`] is what the rest of the program knows of a packet. Nothing here knows flows or protocols.
 
 mod address;
+mod fate;
+mod ip;
+mod link;
+mod parse;
 mod parsed;
+mod rest;
+mod transport;
 
 pub use address::{Endpoint, Ip, Time, Transport};
+pub use fate::{Fate, Malformed, Other, Wlan};
+pub use parse::Parser;
 pub use parsed::{Frame, LinkType, Packet, Payload, TcpFields, Tunnel, TunnelKind};
