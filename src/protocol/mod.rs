@@ -13,6 +13,29 @@ use std::borrow::Cow;
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] = &[];
 
+/// The place in [`ALL`] of the recogniser with this name.
+pub fn index(name: &str) -> Option<usize> {
+    ALL.iter().position(|p| p.name() == name)
+}
+
+/// A set of recognisers, by their place in [`ALL`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProtocolSet([u64; 4]);
+
+impl ProtocolSet {
+    /// Adds a recogniser.
+    pub fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    /// Whether it is in the set.
+    pub fn contains(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+}
+
 /// One protocol's recogniser. Implementations are pure: the same head always gives the same answer.
 pub trait Protocol: Sync {
     /// The protocol's name, as IANA spells the service where it has one.
