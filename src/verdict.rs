@@ -2,6 +2,13 @@
 //!
 //! The registry's claim enters here and nowhere before. The rules are tried in order; the first that fits decides.
 
+pub mod record;
+pub mod rows;
+pub mod serve;
+
+pub use record::{Counts, FlowRecord, IpProto, ServerBy, Summary};
+pub use rows::{Observed, PortRow, Rows};
+
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};
 use crate::registry::{Claim, ClaimRow, Proto, State, satisfying};

@@ -3,8 +3,10 @@
 //! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
+pub mod decide;
 pub mod evidence;
 
+pub use decide::{Decision, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
 
 use crate::flow::{Dir, Head};

@@ -1,0 +1,103 @@
+//! From the findings of all recognisers to one decision about a flow.
+
+use super::evidence::{self, Band, Bits, Candidate, Evidence};
+use super::{ALL, Finding, ProtocolSet};
+use crate::flow::Dir;
+use std::borrow::Cow;
+
+/// Evidence below this names nothing, not even as a suspicion.
+const SUSPICION: Bits = Bits::whole(6);
+
+/// A candidate that lost.
+#[derive(Clone, Debug)]
+pub struct Rival {
+    /// Its name.
+    pub protocol: &'static str,
+    /// The sum of its evidence.
+    pub bits: Bits,
+    /// What spoke for it.
+    pub evidence: Vec<Evidence>,
+}
+
+/// What recognition concluded of a flow.
+#[derive(Clone, Debug, Default)]
+pub struct Decision {
+    /// The protocol, named from band "likely" up.
+    pub protocol: Option<&'static str>,
+    /// A weaker hint, when nothing is named.
+    pub suspected: Option<&'static str>,
+    /// The named (or suspected) protocol's form.
+    pub variant: Option<Cow<'static, str>>,
+    /// Protocols that go along with the named one in this flow.
+    pub also: Vec<&'static str>,
+    /// How sure; `None` when nothing is named.
+    pub band: Option<Band>,
+    /// Posterior odds of the best candidate, as a power of two.
+    pub odds: Bits,
+    /// What speaks for it.
+    pub evidence: Vec<Evidence>,
+    /// The other candidates, strongest first.
+    pub rivals: Vec<Rival>,
+    /// Who serves, if the bytes showed it.
+    pub server: Option<Dir>,
+    /// Which sides' own bytes are the named protocol.
+    pub spoke: [bool; 2],
+    /// Which sides are known to speak it though their bytes were not seen.
+    pub implied: [bool; 2],
+    /// Facts worth showing.
+    pub details: Vec<(&'static str, String)>,
+    /// Marks shared with other flows of the same session.
+    pub links: Vec<u64>,
+    /// Payloads seen in the flow when this band was reached.
+    pub decided_at: u64,
+    /// The recognisers that excluded themselves.
+    pub excluded: ProtocolSet,
+}
+
+impl Decision {
+    /// Lets the findings (with their places in [`ALL`]) compete.
+    pub fn from_findings(findings: &[(usize, Finding)]) -> Self {
+        let candidates: Vec<Candidate> =
+            findings.iter().map(|(n, f)| Candidate { name: name(*n), bits: f.bits() }).collect();
+        let Some(outcome) = evidence::compete(&candidates) else { return Self::default() };
+        let Some((best, finding)) = findings.get(outcome.winner) else { return Self::default() };
+        let also_names = outcome.also.iter().filter_map(|n| candidates.get(*n)).map(|c| c.name);
+        let mut also = finding.also.clone();
+        also.extend(also_names);
+        also.sort_unstable();
+        also.dedup();
+        let mut rivals: Vec<Rival> = findings
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != outcome.winner)
+            .map(|(_, (n, f))| Rival { protocol: name(*n), bits: f.bits(), evidence: f.evidence.clone() })
+            .collect();
+        rivals.sort_by(|a, b| b.bits.cmp(&a.bits).then(a.protocol.cmp(b.protocol)));
+        let mut decision = Self {
+            variant: finding.variant.clone(),
+            also,
+            evidence: finding.evidence.clone(),
+            rivals,
+            server: finding.server,
+            spoke: finding.spoke,
+            implied: finding.implied,
+            details: finding.details.clone(),
+            links: finding.links.clone(),
+            ..Self::default()
+        };
+        decision.set_odds(name(*best), outcome.odds, candidates.get(outcome.winner).map_or(Bits::ZERO, |c| c.bits));
+        decision
+    }
+
+    /// Sets the odds of the best candidate, whose evidence sums to `bits`, and names or suspects it.
+    pub fn set_odds(&mut self, best: &'static str, odds: Bits, bits: Bits) {
+        self.odds = odds;
+        self.band = Band::of(odds);
+        self.protocol = self.band.map(|_| best);
+        self.suspected = (self.band.is_none() && bits >= SUSPICION).then_some(best);
+    }
+}
+
+fn name(index: usize) -> &'static str {
+    ALL.get(index).map_or("unknown", |p| p.name())
+}

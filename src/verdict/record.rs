@@ -1,0 +1,153 @@
+//! Judged results as the reports take them: flows, traffic without ports, counts.
+
+use super::{Answered, Judgement};
+use crate::packet::{Endpoint, Time, Transport, Tunnel};
+use crate::protocol::Decision;
+use crate::registry::Claim;
+
+/// How it was told which end serves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum ServerBy {
+    /// The other end sent the TCP SYN.
+    Syn,
+    /// The recogniser saw who initiated.
+    Recogniser,
+    /// Many peers came to it.
+    FanIn,
+    /// Only its port is assigned, and below 32768.
+    Assigned,
+    /// It was the destination of the first packet, for want of better.
+    First,
+    /// Nobody: the ends are peers. `server` is then the destination of the first packet.
+    Nobody,
+}
+
+impl ServerBy {
+    /// The word of contract 1.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "syn",
+            Self::Recogniser => "recogniser",
+            Self::FanIn => "fan-in",
+            Self::Assigned => "assigned",
+            Self::First => "first",
+            Self::Nobody => "none",
+        }
+    }
+}
+
+/// One judged flow. Pairs are (client, server).
+#[derive(Clone, Debug)]
+pub struct FlowRecord<'a> {
+    /// Number of the flow in its capture, from 1, by first frame.
+    pub id: u64,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The end that asked.
+    pub client: Endpoint,
+    /// The end whose port is judged.
+    pub server: Endpoint,
+    /// How that was told.
+    pub server_by: ServerBy,
+    /// Whether the server answered.
+    pub answered: Answered,
+    /// Time of the first packet.
+    pub first: Time,
+    /// Time of the last packet.
+    pub last: Time,
+    /// Packets, with and without payload.
+    pub packets: (u64, u64),
+    /// Transport payload bytes on the wire, retransmissions included.
+    pub bytes: (u64, u64),
+    /// Innermost tunnel.
+    pub tunnel: Option<Tunnel>,
+    /// Outermost VLAN identifier of the first packet.
+    pub vlan: Option<u16>,
+    /// What recognition concluded; `None` when there was no payload.
+    pub decision: Option<&'a Decision>,
+    /// What the registry claims of the server's port.
+    pub claim: Claim<'a>,
+    /// The verdict.
+    pub judgement: Judgement,
+}
+
+impl FlowRecord<'_> {
+    /// The protocol named, or "unknown".
+    pub fn protocol(&self) -> &'static str {
+        self.decision.and_then(|d| d.protocol).unwrap_or("unknown")
+    }
+}
+
+/// Packets that have no ports, by kind: ESP, AH, GRE, ICMP, ARP …
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IpProto {
+    /// The kind's name.
+    pub protocol: String,
+    /// IP protocol number, where it is one.
+    pub number: Option<u8>,
+    /// Frames.
+    pub packets: u64,
+    /// Bytes on the wire, link layer included.
+    pub bytes: u64,
+}
+
+/// Frames, counted once each by their outermost fate: received = classified + other + malformed + filtered +
+/// dropped_queue. Kernel and interface drops stand outside. `truncated` is a property and no fate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Frames read.
+    pub received: u64,
+    /// Given to a flow.
+    pub classified: u64,
+    /// No UDP or TCP.
+    pub other: u64,
+    /// Headers that contradict themselves.
+    pub malformed: u64,
+    /// Left out at the user's wish.
+    pub filtered: u64,
+    /// Shed because the workers could not keep up.
+    pub dropped_queue: u64,
+    /// Dropped by the kernel before they were received.
+    pub dropped_kernel: u64,
+    /// Dropped by the interface.
+    pub dropped_interface: u64,
+    /// Cut by the snaplen.
+    pub truncated: u64,
+}
+
+impl Counts {
+    /// Adds another capture's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.classified += other.classified;
+        self.other += other.other;
+        self.malformed += other.malformed;
+        self.filtered += other.filtered;
+        self.dropped_queue += other.dropped_queue;
+        self.dropped_kernel += other.dropped_kernel;
+        self.dropped_interface += other.dropped_interface;
+        self.truncated += other.truncated;
+    }
+
+    /// Whether every received frame has exactly one fate.
+    pub fn adds_up(&self) -> bool {
+        self.received == self.classified + self.other + self.malformed + self.filtered + self.dropped_queue
+    }
+}
+
+/// The whole run.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The registry's date, "2026-08-17".
+    pub registry: String,
+    /// Names of the captures judged, in argument order.
+    pub captures: Vec<String>,
+    /// Frames of all captures.
+    pub counts: Counts,
+    /// Flows of all captures, forgotten ones included.
+    pub flows: u64,
+    /// Flows judged early because a memory bound was reached.
+    pub evicted: u64,
+    /// First and last packet.
+    pub span: Option<(Time, Time)>,
+}

@@ -1,0 +1,263 @@
+//! From judged flows to one row per port (or per endpoint).
+
+use super::record::{FlowRecord, ServerBy};
+use super::{Answered, Reason, Verdict};
+use crate::packet::{Ip, Transport};
+use crate::protocol::{Band, Bits, evidence};
+use crate::registry::{Range, State};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
+const ADDRESSES: usize = 4096;
+
+/// What a row is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RowKey {
+    /// Server port.
+    pub port: u16,
+    /// UDP or TCP.
+    pub transport: Transport,
+    /// The server's address when rows are by endpoint.
+    pub server: Option<Ip>,
+}
+
+/// A protocol observed on a port, with one verdict.
+#[derive(Clone, Debug)]
+pub struct Observed {
+    /// Its name, or "unknown".
+    pub protocol: &'static str,
+    /// Its verdict on this port.
+    pub verdict: Verdict,
+    /// Why, for some verdicts; of several the first in the order of [`Reason`].
+    pub reason: Option<Reason>,
+    /// The forms seen.
+    pub variants: BTreeSet<String>,
+    /// What went along.
+    pub also: BTreeSet<&'static str>,
+    /// What was suspected where nothing was named.
+    pub suspected: BTreeSet<&'static str>,
+    /// Flows, packets, payload bytes.
+    pub flows: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Payload bytes.
+    pub bytes: u64,
+    /// The best band and odds of a flow.
+    pub band: Option<Band>,
+    /// The best flow's posterior odds.
+    pub odds: Bits,
+    /// The best flow: its ends, and what speaks for it.
+    pub best: Best,
+}
+
+/// The flow that supports an observation best: the surest, of equal ones the earliest.
+#[derive(Clone, Debug)]
+pub struct Best {
+    /// Flow number.
+    pub flow: u64,
+    /// Client and server address.
+    pub client: Ip,
+    /// Server address.
+    pub server: Ip,
+    /// Whether the ends are peers of equal rank.
+    pub peers: bool,
+    /// The strongest item of evidence, as a sentence.
+    pub text: String,
+    /// The frames of all its evidence, at most four.
+    pub frames: Vec<u64>,
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub struct PortRow {
+    /// What it is about.
+    pub key: RowKey,
+    /// State of the port in the registry.
+    pub state: State,
+    /// Service names (for another transport, with state assigned-other-transport).
+    pub services: Vec<String>,
+    /// What was observed, by verdict, then by protocol.
+    pub observed: Vec<Observed>,
+    /// Flows per verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Client addresses seen.
+    pub clients: BTreeSet<Ip>,
+    /// Server addresses seen.
+    pub servers: BTreeSet<Ip>,
+    /// Flows in which the server's payload was seen or implied.
+    pub answered: u64,
+}
+
+impl PortRow {
+    /// The range of the port.
+    pub fn range(&self) -> Range {
+        Range::of(self.key.port)
+    }
+
+    /// The observation that the row shows, and whether it is only likely (to be marked).
+    ///
+    /// First what is at least confident (or has no name and is contradicted), then what is likely, then the rest.
+    pub fn shown(&self) -> Option<(&Observed, bool)> {
+        let decides = |o: &&Observed| o.verdict < Verdict::Unverifiable;
+        let sure = |o: &&Observed| o.verdict == Verdict::Contradicted || o.band >= Some(Band::Confident);
+        let first = self.observed.iter().filter(decides).find(sure).map(|o| (o, false));
+        let likely = || self.observed.iter().find(decides).map(|o| (o, true));
+        first.or_else(likely).or_else(|| self.observed.first().map(|o| (o, false)))
+    }
+
+    /// The row's verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.shown().map_or(Verdict::Insufficient, |(o, _)| o.verdict)
+    }
+
+    /// The posterior probability that supports the shown verdict; `None` for unknown.
+    pub fn confidence(&self) -> Option<f64> {
+        self.shown().and_then(|(o, _)| o.band.map(|_| evidence::probability(o.odds)))
+    }
+
+    /// Whether more than one protocol (unknown counting as one) was served.
+    pub fn mixed(&self) -> bool {
+        let served = self.observed.iter().filter(|o| o.verdict != Verdict::Insufficient);
+        served.map(|o| o.protocol).collect::<BTreeSet<_>>().len() > 1
+    }
+
+    /// Flows, packets and payload bytes of all observations.
+    pub fn totals(&self) -> (u64, u64, u64) {
+        self.observed.iter().fold((0, 0, 0), |(f, p, b), o| (f + o.flows, p + o.packets, b + o.bytes))
+    }
+}
+
+/// Rows being filled.
+#[derive(Clone, Debug, Default)]
+pub struct Rows {
+    by_endpoint: bool,
+    rows: BTreeMap<RowKey, PortRow>,
+}
+
+impl Rows {
+    /// Rows by port, or by server endpoint.
+    pub fn new(by_endpoint: bool) -> Self {
+        Self { by_endpoint, rows: BTreeMap::new() }
+    }
+
+    /// Adds a flow.
+    pub fn add(&mut self, flow: &FlowRecord<'_>) {
+        let server = self.by_endpoint.then_some(flow.server.ip);
+        let key = RowKey { port: flow.server.port, transport: flow.transport, server };
+        let row = self.rows.entry(key).or_insert_with(|| PortRow {
+            key,
+            state: flow.claim.state,
+            services: flow.claim.services.iter().map(ToString::to_string).collect(),
+            observed: Vec::new(),
+            verdicts: BTreeMap::new(),
+            clients: BTreeSet::new(),
+            servers: BTreeSet::new(),
+            answered: 0,
+        });
+        remember(&mut row.clients, flow.client.ip);
+        remember(&mut row.servers, flow.server.ip);
+        row.answered += u64::from(matches!(flow.answered, Answered::Seen | Answered::Implied));
+        *row.verdicts.entry(flow.judgement.verdict).or_default() += 1;
+        row.merge(Observed::of(flow));
+    }
+
+    /// Adds all rows of another capture or shard.
+    pub fn absorb(&mut self, other: Self) {
+        for (key, theirs) in other.rows {
+            let Some(row) = self.rows.get_mut(&key) else {
+                self.rows.insert(key, theirs);
+                continue;
+            };
+            theirs.clients.iter().for_each(|ip| remember(&mut row.clients, *ip));
+            theirs.servers.iter().for_each(|ip| remember(&mut row.servers, *ip));
+            row.answered += theirs.answered;
+            for (verdict, flows) in theirs.verdicts {
+                *row.verdicts.entry(verdict).or_default() += flows;
+            }
+            theirs.observed.into_iter().for_each(|o| row.merge(o));
+        }
+    }
+
+    /// The rows, by port, transport and address.
+    pub fn iter(&self) -> impl Iterator<Item = &PortRow> {
+        self.rows.values()
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+fn remember(set: &mut BTreeSet<Ip>, ip: Ip) {
+    if set.len() < ADDRESSES {
+        set.insert(ip);
+    }
+}
+
+impl PortRow {
+    fn merge(&mut self, new: Observed) {
+        let place = |o: &Observed| (o.verdict, o.protocol);
+        match self.observed.iter_mut().find(|o| place(o) == place(&new)) {
+            Some(known) => known.merge(new),
+            None => self.observed.push(new),
+        }
+        self.observed.sort_by(|a, b| {
+            a.verdict.cmp(&b.verdict).then(b.odds.cmp(&a.odds)).then(b.flows.cmp(&a.flows)).then(a.protocol.cmp(b.protocol))
+        });
+    }
+}
+
+impl Observed {
+    fn of(flow: &FlowRecord<'_>) -> Self {
+        let decision = flow.decision;
+        let named = decision.and_then(|d| d.protocol).is_some();
+        let strongest = decision.filter(|_| named).and_then(|d| d.evidence.iter().max_by_key(|e| e.bits));
+        let mut frames: Vec<u64> =
+            decision.filter(|_| named).iter().flat_map(|d| &d.evidence).flat_map(|e| &e.frames).copied().collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames.truncate(4);
+        Self {
+            protocol: flow.protocol(),
+            verdict: flow.judgement.verdict,
+            reason: flow.judgement.reason,
+            variants: decision.filter(|_| named).and_then(|d| d.variant.as_ref()).map(ToString::to_string).into_iter().collect(),
+            also: decision.map(|d| d.also.iter().copied().collect()).unwrap_or_default(),
+            suspected: decision.and_then(|d| d.suspected).into_iter().collect(),
+            flows: 1,
+            packets: flow.packets.0 + flow.packets.1,
+            bytes: flow.bytes.0 + flow.bytes.1,
+            band: decision.and_then(|d| d.band),
+            odds: if named { decision.map_or(Bits::ZERO, |d| d.odds) } else { Bits::ZERO },
+            best: Best {
+                flow: flow.id,
+                client: flow.client.ip,
+                server: flow.server.ip,
+                peers: flow.server_by == ServerBy::Nobody,
+                text: strongest.map(|e| e.text.to_string()).unwrap_or_default(),
+                frames,
+            },
+        }
+    }
+
+    fn merge(&mut self, new: Self) {
+        self.reason = self.reason.min(new.reason).or(self.reason).or(new.reason);
+        self.variants.extend(new.variants);
+        self.also.extend(new.also);
+        self.suspected.extend(new.suspected);
+        self.flows += new.flows;
+        self.packets += new.packets;
+        self.bytes += new.bytes;
+        self.band = self.band.max(new.band);
+        if new.odds > self.odds {
+            self.odds = new.odds;
+            self.best = new.best;
+        }
+    }
+}
