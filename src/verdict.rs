@@ -218,7 +218,7 @@ pub fn proto(transport: Transport) -> Proto {
 
 /// Judges a flow.
 pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
-    use Verdict::{Contradicted, Insufficient, Mismatch, Unregistered, Unverifiable};
+    use Verdict::{Contradicted, Insufficient, Unregistered, Unverifiable};
     if let Some(reason) = seen.obstacle {
         return Judgement::because(Insufficient, reason);
     }

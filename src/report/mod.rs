@@ -1,1 +1,25 @@
-//! Stub.
+//! Reports: what is printed of the judged results. One file per format.
+
+use crate::verdict::{FlowRecord, IpProto, Rows, Summary};
+use std::io;
+
+/// An output format. Calls come in this order: for each capture all its flows, then its rows; at the end the summary.
+pub trait Report {
+    /// Takes one judged flow of `capture`.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn flow(&mut self, capture: &str, flow: &FlowRecord<'_>) -> io::Result<()>;
+
+    /// Takes the rows of `capture` and its traffic without ports.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn capture(&mut self, capture: &str, rows: &Rows, ipprotos: &[IpProto]) -> io::Result<()>;
+
+    /// Takes the summary of the run.
+    ///
+    /// # Errors
+    /// When writing fails.
+    fn finish(&mut self, summary: &Summary) -> io::Result<()>;
+}

@@ -1,0 +1,81 @@
+//! What a run is told, and how it is watched and stopped from outside.
+
+use crate::packet::{Packet, Transport};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// A set of ports, some of them of one transport only.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PortSet {
+    /// First port, last port, transport (none: both).
+    pub ranges: Vec<(u16, u16, Option<Transport>)>,
+}
+
+impl PortSet {
+    /// Whether a port is in the set.
+    pub fn contains(&self, port: u16, transport: Transport) -> bool {
+        self.ranges.iter().any(|&(first, last, t)| (first..=last).contains(&port) && t.is_none_or(|t| t == transport))
+    }
+
+    /// Whether either end's port is in the set.
+    pub fn takes(&self, packet: &Packet) -> bool {
+        self.contains(packet.source.port, packet.transport) || self.contains(packet.destination.port, packet.transport)
+    }
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Worker threads; none: the capture thread does everything.
+    pub workers: usize,
+    /// Packets in a batch.
+    pub batch: usize,
+    /// Only these ports.
+    pub ports: Option<PortSet>,
+    /// Flows kept at a time, live and ended ones together, over all workers.
+    pub max_flows: usize,
+    /// Bytes that the heads of undecided flows may hold, over all workers.
+    pub head_memory: usize,
+    /// A UDP flow ends after this silence, nanoseconds of packet time.
+    pub udp_idle: i64,
+    /// A TCP flow ends after this silence, nanoseconds of packet time.
+    pub tcp_idle: i64,
+    /// Rows by server endpoint instead of by port.
+    pub by_endpoint: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            batch: 256,
+            ports: None,
+            max_flows: 2_000_000,
+            head_memory: 128 << 20,
+            udp_idle: 120_000_000_000,
+            tcp_idle: 300_000_000_000,
+            by_endpoint: false,
+        }
+    }
+}
+
+/// Shared with the threads that watch a run or stop it.
+#[derive(Debug, Default)]
+pub struct Control {
+    stop: AtomicBool,
+    /// Bytes of input consumed so far, all captures together (compressed ones if compressed).
+    pub bytes: AtomicU64,
+    /// Frames read so far.
+    pub frames: AtomicU64,
+}
+
+impl Control {
+    /// Asks the run to end with what was read.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was asked to end.
+    pub fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
