@@ -33,14 +33,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them, in the order of the port row's choice.
-    pub const ALL: [Self; 6] = [
-        Self::Mismatch,
-        Self::Contradicted,
-        Self::Unregistered,
-        Self::Match,
-        Self::Unverifiable,
-        Self::Insufficient,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Mismatch, Self::Contradicted, Self::Unregistered, Self::Match, Self::Unverifiable, Self::Insufficient];
 
     /// The word of contract 1.
     pub fn name(self) -> &'static str {

@@ -208,7 +208,11 @@ impl PortRow {
             None => self.observed.push(new),
         }
         self.observed.sort_by(|a, b| {
-            a.verdict.cmp(&b.verdict).then(b.odds.cmp(&a.odds)).then(b.flows.cmp(&a.flows)).then(a.protocol.cmp(b.protocol))
+            a.verdict
+                .cmp(&b.verdict)
+                .then(b.odds.cmp(&a.odds))
+                .then(b.flows.cmp(&a.flows))
+                .then(a.protocol.cmp(b.protocol))
         });
     }
 }
@@ -227,7 +231,12 @@ impl Observed {
             protocol: flow.protocol(),
             verdict: flow.judgement.verdict,
             reason: flow.judgement.reason,
-            variants: decision.filter(|_| named).and_then(|d| d.variant.as_ref()).map(ToString::to_string).into_iter().collect(),
+            variants: decision
+                .filter(|_| named)
+                .and_then(|d| d.variant.as_ref())
+                .map(ToString::to_string)
+                .into_iter()
+                .collect(),
             also: decision.map(|d| d.also.iter().copied().collect()).unwrap_or_default(),
             suspected: decision.and_then(|d| d.suspected).into_iter().collect(),
             flows: 1,
