@@ -3,8 +3,10 @@
 //! The bytes go by one `read` from the file into the block that travels to the workers; only the packet that straddles
 //! two blocks is copied. The format is recognised by content, never by name.
 
+use super::compress::{Compression, Decompressed};
 use super::framing::{Next, Scan};
 use super::pcap::{FILE_HEADER, Pcap};
+use super::pcapng::{self, Pcapng};
 use super::{Block, CaptureError, Fault, FrameRef};
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,11 +16,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a block, unless one frame needs more.
 const BLOCK: usize = 256 << 10;
+/// Bytes by which the format is recognised: the longest file header.
+const SNIFFED: usize = FILE_HEADER + 4;
 
 /// An open capture file or stream.
 pub struct CaptureFile {
     path: String,
     reader: Box<dyn Read + Send>,
+    compression: Option<Compression>,
     format: Format,
     /// Bytes read but not yet dealt with: the start of the next block.
     carry: Vec<u8>,
@@ -36,12 +41,14 @@ pub struct CaptureFile {
 
 enum Format {
     Pcap(Pcap),
+    Pcapng(Pcapng),
 }
 
 impl Format {
     fn scan(&mut self, bytes: &[u8], packets: &mut u64, frames: &mut Vec<FrameRef>) -> Scan {
         match self {
             Self::Pcap(pcap) => pcap.scan(bytes, packets, frames),
+            Self::Pcapng(pcapng) => pcapng.scan(bytes, packets, frames),
         }
     }
 }
@@ -72,9 +79,7 @@ impl CaptureFile {
     /// # Errors
     /// When it cannot be read or is no capture.
     pub fn from_reader(name: String, reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
-        let consumed = Arc::new(AtomicU64::new(0));
-        let reader = Counted { reader, count: Arc::clone(&consumed) };
-        Self::recognise(&name, Box::new(reader), consumed).map_err(|fault| CaptureError {
+        Self::recognise(reader).map(|capture| Self { path: name.clone(), ..capture }).map_err(|fault| CaptureError {
             path: name,
             packet: None,
             offset: None,
@@ -82,29 +87,26 @@ impl CaptureFile {
         })
     }
 
-    fn recognise(name: &str, mut reader: Box<dyn Read + Send>, consumed: Arc<AtomicU64>) -> Result<Self, Fault> {
+    fn recognise(reader: Box<dyn Read + Send>) -> Result<Self, Fault> {
+        let consumed = Arc::new(AtomicU64::new(0));
+        let mut reader: Box<dyn Read + Send> = Box::new(Counted { reader, count: Arc::clone(&consumed) });
         let mut start = Vec::new();
-        read_at_least(&mut reader, &mut start, 4)?;
-        if start.is_empty() {
-            return Err(Fault::Empty);
+        read_at_least(&mut reader, &mut start, SNIFFED).map_err(Fault::Read)?;
+        let compression = Compression::recognise(&start);
+        if let Some(compression) = compression {
+            let whole = Box::new(io::Cursor::new(std::mem::take(&mut start)).chain(reader));
+            let count = Arc::clone(&consumed);
+            reader = Box::new(Decompressed::start(compression, whole, count).map_err(Fault::Read)?);
+            read_at_least(&mut reader, &mut start, SNIFFED)
+                .map_err(|error| compression.fault(&error).unwrap_or(Fault::Read(error)))?;
         }
-        let (format, used) = match start.first_chunk() {
-            Some(&magic) if Pcap::knows(magic) => {
-                read_at_least(&mut reader, &mut start, FILE_HEADER)?;
-                let Some(header) = start.first_chunk() else {
-                    return Err(Fault::Cut(format!("the file ends within its header of {FILE_HEADER} bytes")));
-                };
-                let (pcap, used) = Pcap::new(header).map_err(Fault::Unsupported)?;
-                (Format::Pcap(pcap), used)
-            }
-            _ => return Err(Fault::NotACapture("it starts like none of the formats that are read".into())),
-        };
-        read_at_least(&mut reader, &mut start, used)?;
+        let (format, used) = format(&start)?;
         Ok(Self {
-            path: name.to_string(),
+            path: String::new(),
             reader,
+            compression,
             format,
-            carry: start.get(used..).unwrap_or_default().to_vec(),
+            carry: start.split_off(used),
             offset: used as u64,
             skip: 0,
             packets: 0,
@@ -186,7 +188,8 @@ impl CaptureFile {
                 Ok(count) => filled += count,
                 Err(error) => {
                     self.ended = true;
-                    return Err(self.error(Fault::Read(error)));
+                    let fault = self.compression.and_then(|compression| compression.fault(&error));
+                    return Err(self.error(fault.unwrap_or(Fault::Read(error))));
                 }
             }
         }
@@ -215,17 +218,68 @@ impl CaptureFile {
         self.consumed.load(Ordering::Relaxed)
     }
 
+    /// Packets that the capturing interfaces dropped, as far as the capture says.
+    pub fn dropped(&self) -> u64 {
+        match &self.format {
+            Format::Pcap(_) => 0,
+            Format::Pcapng(pcapng) => pcapng.dropped(),
+        }
+    }
+
     /// The file's size in bytes, where it has one.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 }
 
+/// Recognises the format by the first bytes. Returns it with the length of the file header.
+fn format(start: &[u8]) -> Result<(Format, usize), Fault> {
+    let Some(&magic) = start.first_chunk() else {
+        return Err(match start {
+            [] => Fault::Empty,
+            _ => Fault::NotACapture(format!("it has only {} bytes", start.len())),
+        });
+    };
+    if magic == pcapng::SECTION_HEADER {
+        return Ok((Format::Pcapng(Pcapng::default()), 0));
+    }
+    if Pcap::knows(magic) {
+        let Some(header) = start.first_chunk() else {
+            return Err(Fault::NotACapture(format!("it ends within the file header of {FILE_HEADER} bytes")));
+        };
+        let (pcap, used) = Pcap::new(header).map_err(Fault::Unsupported)?;
+        return Ok((Format::Pcap(pcap), used.min(start.len())));
+    }
+    Err(unknown(start))
+}
+
+/// Says what a file that is no capture looks like, and what to do.
+fn unknown(start: &[u8]) -> Fault {
+    let convert = "convert it with `editcap -F pcapng`";
+    let what = match start {
+        [b'B', b'Z', b'h', ..] => "bzip2 data are not read; decompress them first".to_string(),
+        [b'P', b'K', 3, 4, ..] => "zip archives are not read; unpack it first".to_string(),
+        [0x02, 0x21, 0x4c, 0x18, ..] => "the old lz4 format is not read; decompress it first".to_string(),
+        [b's', b'n', b'o', b'o', b'p', 0, ..] => format!("a Solaris snoop capture; {convert}"),
+        [b'G', b'M', b'B', b'U', ..] | [b'R', b'T', b'S', b'S', ..] => {
+            format!("a Microsoft Network Monitor capture; {convert}")
+        }
+        [b'i', b'p', b't', b'r', b'a', b'c', b'e', ..] => format!("an AIX iptrace capture; {convert}"),
+        [b'T', b'R', b'S', b'N', ..] | [b'X', b'C', b'P', 0, ..] => format!("a Sniffer capture; {convert}"),
+        [0x7f, b'E', b'L', b'F', ..] => "it is a program".to_string(),
+        _ if start.iter().all(|&b| b >= 0x20 || matches!(b, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b)) => {
+            "it looks like text".to_string()
+        }
+        _ => "neither pcap nor pcapng, nor one of them in gzip, zstd, xz or lz4".to_string(),
+    };
+    Fault::NotACapture(what)
+}
+
 /// Reads until `bytes` has at least `wanted` bytes or the input ends.
-fn read_at_least(reader: &mut dyn Read, bytes: &mut Vec<u8>, wanted: usize) -> Result<(), Fault> {
+fn read_at_least(reader: &mut dyn Read, bytes: &mut Vec<u8>, wanted: usize) -> io::Result<()> {
     let mut buffer = [0; 4096];
     while bytes.len() < wanted {
-        match read_some(reader, &mut buffer).map_err(Fault::Read)? {
+        match read_some(reader, &mut buffer)? {
             0 => break,
             count => bytes.extend_from_slice(buffer.get(..count).unwrap_or_default()),
         }

@@ -17,7 +17,6 @@ pub(super) enum Next {
     /// What follows needs this many bytes, counted from the first unused one, to go on.
     More(usize),
     /// What follows is of no interest for this many bytes, which need not be there yet.
-    #[allow(dead_code)]
     Skip(u64),
     /// What follows contradicts itself.
     Damaged(String),

@@ -1,10 +1,12 @@
 //! Where frames come from: capture files (read without libpcap) and, later, interfaces.
 
 mod block;
+mod compress;
 mod error;
 mod file;
 mod framing;
 mod pcap;
+mod pcapng;
 
 pub use block::{Block, FrameRef};
 pub use error::{CaptureError, Fault};
