@@ -25,6 +25,9 @@ pub fn index(name: &str) -> Option<usize> {
 pub struct ProtocolSet([u64; 4]);
 
 impl ProtocolSet {
+    /// The set with nobody in it.
+    pub const EMPTY: Self = Self([0; 4]);
+
     /// Adds a recogniser.
     pub fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 64) {

@@ -1,0 +1,116 @@
+//! The flow table: from 5-tuple to slot, bounded, with slots reused.
+
+use super::FlowKey;
+use hashbrown::HashTable;
+
+/// What lies in a slot knows its own key.
+pub trait Keyed {
+    /// The key under which it is found.
+    fn key(&self) -> &FlowKey;
+}
+
+/// A hash table of slots. Hashes are the caller's, made with a secret seed; the table never hashes.
+#[derive(Debug)]
+pub struct Table<T> {
+    index: HashTable<u32>,
+    slots: Vec<(u64, T)>,
+}
+
+impl<T: Keyed> Default for Table<T> {
+    fn default() -> Self {
+        Self { index: HashTable::new(), slots: Vec::new() }
+    }
+}
+
+impl<T: Keyed> Table<T> {
+    /// The slot of `key`.
+    pub fn find(&self, hash: u64, key: &FlowKey) -> Option<usize> {
+        let is_it = |&n: &u32| self.slots.get(n as usize).is_some_and(|(_, slot)| slot.key() == key);
+        self.index.find(hash, is_it).map(|&n| n as usize)
+    }
+
+    /// Adds a slot whose key is not there yet.
+    pub fn insert(&mut self, hash: u64, slot: T) -> usize {
+        let n = self.slots.len();
+        self.slots.push((hash, slot));
+        let slots = &self.slots;
+        self.index.insert_unique(hash, n as u32, |&n| slots.get(n as usize).map_or(0, |(hash, _)| *hash));
+        n
+    }
+
+    /// Puts another slot, with another key, in the place of slot `n`; gives back the old one.
+    pub fn replace(&mut self, n: usize, hash: u64, slot: T) -> Option<T> {
+        let place = self.slots.get_mut(n)?;
+        let (old_hash, old) = std::mem::replace(place, (hash, slot));
+        if let Ok(entry) = self.index.find_entry(old_hash, |&m| m as usize == n) {
+            entry.remove();
+        }
+        let slots = &self.slots;
+        self.index.insert_unique(hash, n as u32, |&n| slots.get(n as usize).map_or(0, |(hash, _)| *hash));
+        Some(old)
+    }
+
+    /// Slot `n`.
+    pub fn get_mut(&mut self, n: usize) -> Option<&mut T> {
+        self.slots.get_mut(n).map(|(_, slot)| slot)
+    }
+
+    /// Slot `n`.
+    pub fn get(&self, n: usize) -> Option<&T> {
+        self.slots.get(n).map(|(_, slot)| slot)
+    }
+
+    /// Slots in use.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All slots, in order of insertion.
+    pub fn into_slots(self) -> impl Iterator<Item = T> {
+        self.slots.into_iter().map(|(_, slot)| slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Endpoint, Ip, Transport};
+
+    struct Slot(FlowKey);
+
+    impl Keyed for Slot {
+        fn key(&self) -> &FlowKey {
+            &self.0
+        }
+    }
+
+    fn key(n: u16) -> FlowKey {
+        let end = |port| Endpoint { ip: Ip::v4([10, 0, 0, 1]), port };
+        FlowKey { low: end(1), high: end(n), transport: Transport::Udp, tunnel: None }
+    }
+
+    #[test]
+    fn colliding_hashes_are_told_apart_by_key() {
+        let mut table = Table::default();
+        for n in 2..200 {
+            table.insert(7, Slot(key(n)));
+        }
+        assert_eq!(table.find(7, &key(100)), Some(98));
+        assert_eq!(table.find(7, &key(500)), None);
+    }
+
+    #[test]
+    fn a_replaced_slot_is_found_under_its_new_key_only() {
+        let mut table = Table::default();
+        table.insert(1, Slot(key(2)));
+        table.insert(2, Slot(key(3)));
+        table.replace(0, 9, Slot(key(4)));
+        assert_eq!((table.find(1, &key(2)), table.find(9, &key(4)), table.find(2, &key(3))), (None, Some(0), Some(1)));
+        assert_eq!(table.len(), 2);
+    }
+}

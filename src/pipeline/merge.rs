@@ -1,0 +1,215 @@
+//! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
+
+use super::shard::Ended;
+use crate::flow::Dir;
+use crate::packet::{Endpoint, Transport, Tunnel};
+use crate::protocol::{Band, Bits, Decision, Evidence, Family};
+use crate::registry::Registry;
+use crate::verdict::serve::{self, Ends};
+use crate::verdict::{Answered, FlowRecord, Observation, Reason, ServerBy, judge, proto};
+use hashbrown::HashMap;
+
+/// Peers that must have come to an end before it counts as serving.
+const FAN_IN: u32 = 3;
+/// Visible bytes of a server below which an unnamed flow showed too little.
+const ENOUGH: u8 = 16;
+
+/// Another flow of the same session, or to the same server, is this protocol with certainty.
+///
+/// It lifts the prior odds of a suspicion from 2^-10 to about 2^3: nine in ten flows to an endpoint that certainly speaks
+/// a protocol speak it too. A flow with no evidence of its own is not lifted.
+static COMPANY: Family = Family { id: "flow.company", cap: Bits::whole(13) };
+
+/// A flow with what the merge found out.
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) ended: Ended,
+    server: Dir,
+    server_by: ServerBy,
+}
+
+type End = (Endpoint, Transport, Option<Tunnel>);
+
+/// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
+pub(super) fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
+    flows.sort_by_key(|e| (e.flow.first_frame, e.flow.key));
+    let arrivals = arrivals(&flows);
+    let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
+    join(&mut merged);
+    merged
+}
+
+/// Judged alone: a flow that had to go before the others were known.
+pub(super) fn alone(ended: Ended, registry: &Registry) -> Merged {
+    seat(ended, &HashMap::new(), registry)
+}
+
+fn ends_by_itself(ended: &Ended) -> bool {
+    ended.flow.opening_seen() || ended.decision.as_ref().is_some_and(|d| d.server.is_some())
+}
+
+/// How many flows came to an end, minus how many it started, where it is not told otherwise who serves.
+fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
+    let mut arrivals: HashMap<End, i64> = HashMap::new();
+    for ended in flows.iter().filter(|e| !ends_by_itself(e)) {
+        let key = &ended.flow.key;
+        let end = |dir| (ended.flow.end(dir), key.transport, key.tunnel);
+        *arrivals.entry(end(Dir::Responder)).or_default() += 1;
+        *arrivals.entry(end(Dir::Originator)).or_default() -= 1;
+    }
+    arrivals
+}
+
+fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+    let flow = &ended.flow;
+    let came = |dir| {
+        let end = (flow.end(dir), flow.key.transport, flow.key.tunnel);
+        arrivals.get(&end).is_some_and(|&n| n >= i64::from(FAN_IN))
+    };
+    let fan_in = match (came(Dir::Originator), came(Dir::Responder)) {
+        (true, false) => Some(Dir::Originator),
+        (false, true) => Some(Dir::Responder),
+        _ => None,
+    };
+    let ends = Ends {
+        transport: flow.key.transport,
+        originator: flow.end(Dir::Originator),
+        responder: flow.end(Dir::Responder),
+        syn: flow.opening_seen(),
+        recogniser: ended.decision.as_ref().and_then(|d| d.server),
+        fan_in,
+    };
+    let (server, server_by) = serve::server(&ends, registry);
+    Merged { ended, server, server_by }
+}
+
+impl Merged {
+    fn server_end(&self) -> End {
+        let key = &self.ended.flow.key;
+        (self.ended.flow.end(self.server), key.transport, key.tunnel)
+    }
+
+    fn certain(&self) -> Option<(&'static str, u64)> {
+        let decision = self.ended.decision.as_ref().filter(|d| d.band == Some(Band::Certain))?;
+        Some((decision.protocol?, self.ended.flow.first_frame))
+    }
+}
+
+/// Lets certain flows lend weight to suspicions of the same protocol in the same session or at the same server.
+fn join(merged: &mut [Merged]) {
+    let mut by_link: HashMap<u64, (&'static str, u64)> = HashMap::new();
+    let mut by_server: HashMap<End, (&'static str, u64)> = HashMap::new();
+    for flow in merged.iter() {
+        let Some(certain) = flow.certain() else { continue };
+        let served = flow.ended.decision.as_ref().is_some_and(|d| *flow.server.of(&d.spoke));
+        if served && flow.server_by != ServerBy::Nobody {
+            by_server.entry(flow.server_end()).or_insert(certain);
+        }
+        for &link in flow.ended.decision.iter().flat_map(|d| &d.links) {
+            by_link.entry(link).or_insert(certain);
+        }
+    }
+    for flow in merged.iter_mut() {
+        let server = by_server.get(&flow.server_end()).copied();
+        let Some(decision) = flow.ended.decision.as_deref_mut() else { continue };
+        if decision.band == Some(Band::Certain) {
+            continue;
+        }
+        let Some(best) = decision.protocol.or(decision.suspected) else { continue };
+        let linked = decision.links.iter().find_map(|link| by_link.get(link)).copied();
+        match (linked.filter(|(name, _)| *name == best), server.filter(|(name, _)| *name == best)) {
+            (Some((_, frame)), _) => lift(decision, best, frame, "another flow carries the same session"),
+            (None, Some((_, frame))) => lift(decision, best, frame, "another flow to the same server"),
+            (None, None) => {}
+        }
+    }
+}
+
+fn lift(decision: &mut Decision, best: &'static str, frame: u64, what: &str) {
+    let text = format!("{what} is certainly {best}");
+    decision.evidence.push(Evidence { family: &COMPANY, bits: COMPANY.cap, frames: vec![frame], text: text.into() });
+    let odds = decision.odds + COMPANY.cap;
+    decision.set_odds(best, odds, crate::protocol::evidence::sum(&decision.evidence));
+}
+
+/// The judged record of a flow.
+pub(super) fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRecord<'a> {
+    let Merged { ended, server, server_by } = merged;
+    let (flow, server, client) = (&ended.flow, *server, server.other());
+    let decision = ended.decision.as_deref();
+    let claim = registry.claim(flow.end(server).port, proto(flow.key.transport));
+    let implied = decision.is_some_and(|d| *server.of(&d.implied));
+    let answered = if *server.of(&flow.bytes) > 0 {
+        Answered::Seen
+    } else if flow.end(server).ip.is_multicast() {
+        Answered::NotExpected
+    } else if implied || flow.acknowledged(server) {
+        Answered::Implied
+    } else {
+        Answered::No
+    };
+    let spoke = decision.is_some_and(|d| *server.of(&d.spoke));
+    let observation = Observation {
+        transport: flow.key.transport,
+        protocol: decision.and_then(|d| d.protocol),
+        server_spoke: spoke || implied || answered == Answered::NotExpected,
+        answered,
+        obstacle: obstacle(merged, answered),
+        shortage: shortage(merged),
+        excluded: decision.map_or(&NOBODY, |d| &d.excluded),
+        complete: ended.complete,
+    };
+    let judgement = judge(&observation, &claim);
+    let pair = |counts: &[u64; 2]| (*client.of(counts), *server.of(counts));
+    FlowRecord {
+        id,
+        transport: flow.key.transport,
+        client: flow.end(client),
+        server: flow.end(server),
+        server_by: *server_by,
+        answered,
+        first: flow.first,
+        last: flow.last,
+        packets: pair(&flow.packets),
+        bytes: pair(&flow.bytes),
+        tunnel: flow.key.tunnel,
+        vlan: flow.vlan,
+        decision,
+        claim,
+        judgement,
+    }
+}
+
+static NOBODY: crate::protocol::ProtocolSet = crate::protocol::ProtocolSet::EMPTY;
+
+/// Why the flow cannot be judged, whatever it is.
+fn obstacle(merged: &Merged, answered: Answered) -> Option<Reason> {
+    let flow = &merged.ended.flow;
+    let server = merged.server;
+    if flow.reset_by(server) && *server.of(&flow.bytes) == 0 && !flow.acknowledged(server) {
+        Some(Reason::Refused)
+    } else if flow.bytes == [0, 0] && !flow.acknowledged(server) {
+        Some(Reason::NoPayload)
+    } else if flow.key.transport == Transport::Udp && flow.tiny_only() {
+        Some(Reason::KeepaliveOnly)
+    } else if merged.server_by == ServerBy::Nobody && answered != Answered::No {
+        Some(Reason::NoServerSide)
+    } else {
+        None
+    }
+}
+
+/// Why the flow may have shown too little for a name.
+fn shortage(merged: &Merged) -> Option<Reason> {
+    let (ended, server) = (&merged.ended, merged.server);
+    if *server.of(&ended.flow.visible) >= ENOUGH {
+        return None;
+    }
+    if *server.of(&ended.lossy) {
+        Some(if ended.flow.cut() { Reason::Truncated } else { Reason::Lossy })
+    } else if *server.of(&ended.flow.bytes) > u64::from(*server.of(&ended.flow.visible)) {
+        Some(Reason::Truncated)
+    } else {
+        Some(Reason::Few)
+    }
+}

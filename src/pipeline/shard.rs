@@ -1,0 +1,270 @@
+//! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
+
+use super::Options;
+use super::undecided::{Progress, Undecided};
+use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
+use crate::packet::{Packet, Payload, Transport};
+use crate::protocol::Decision;
+use std::collections::VecDeque;
+
+/// A packet with the hash of its flow key.
+pub type Hashed = (u64, Packet);
+
+/// A flow that is over, or that the capture's end cut off.
+#[derive(Debug)]
+pub struct Ended {
+    /// Counters.
+    pub flow: Flow,
+    /// What recognition concluded; `None` when there was no payload.
+    pub decision: Option<Box<Decision>>,
+    /// Whether the exchange was seen whole.
+    pub complete: bool,
+    /// Per direction: payload was sent, but the deciding bytes are missing.
+    pub lossy: [bool; 2],
+}
+
+/// How far recognition came.
+#[derive(Debug)]
+enum Stage {
+    /// No payload yet.
+    Silent,
+    /// Recognisers are being asked.
+    Open(Box<Undecided>),
+    /// Decided or given up: nobody is asked any more.
+    Closed(Box<Closed>),
+}
+
+#[derive(Debug)]
+struct Closed {
+    decision: Decision,
+    complete: bool,
+    lossy: [bool; 2],
+}
+
+#[derive(Debug)]
+struct Slot {
+    flow: Flow,
+    stage: Stage,
+}
+
+impl Keyed for Slot {
+    fn key(&self) -> &FlowKey {
+        &self.flow.key
+    }
+}
+
+/// What a shard gives back.
+#[derive(Debug, Default)]
+pub struct Harvest {
+    /// All flows that were kept, in no order.
+    pub flows: Vec<Ended>,
+    /// Flows that were judged early because there was no room for more.
+    pub evicted: Vec<Ended>,
+    /// Flows whose head was given up because the heads' memory was full.
+    pub hurried: u64,
+}
+
+/// The flows of one worker.
+#[derive(Debug)]
+pub struct Shard {
+    table: Table<Slot>,
+    ended: Vec<Ended>,
+    evicted: Vec<Ended>,
+    places: Vec<(usize, bool)>,
+    udp_idle: i64,
+    tcp_idle: i64,
+    max_flows: usize,
+    hand: usize,
+    head_memory: usize,
+    head_limit: usize,
+    heads: VecDeque<(usize, u64)>,
+    hurried: u64,
+}
+
+impl Shard {
+    /// One of `shards` shards.
+    pub fn new(options: &Options, shards: usize) -> Self {
+        Self {
+            table: Table::default(),
+            ended: Vec::new(),
+            evicted: Vec::new(),
+            places: Vec::new(),
+            udp_idle: options.udp_idle,
+            tcp_idle: options.tcp_idle,
+            max_flows: (options.max_flows / shards.max(1)).max(1),
+            hand: 0,
+            head_memory: 0,
+            head_limit: options.head_memory / shards.max(1),
+            heads: VecDeque::new(),
+            hurried: 0,
+        }
+    }
+
+    /// Takes a batch of packets whose payloads lie in `block`: first finds all flows (the look-ups miss the cache and
+    /// overlap), then updates them.
+    pub fn take(&mut self, packets: &[Hashed], block: &[u8]) {
+        let mut places = std::mem::take(&mut self.places);
+        places.clear();
+        for (hash, packet) in packets {
+            let (key, from_low) = FlowKey::of(packet);
+            let found = self.table.find(*hash, &key);
+            let place = found.unwrap_or_else(|| self.insert(*hash, key, packet, from_low));
+            places.push((place, from_low));
+        }
+        for ((hash, packet), &(place, from_low)) in packets.iter().zip(&places) {
+            let payload = match &packet.payload {
+                Payload::Block(range) => block.get(range.start as usize..range.end as usize).unwrap_or_default(),
+                Payload::Owned(bytes) => bytes,
+            };
+            // Eviction within this batch may have given the slot to another flow.
+            let key = FlowKey::of(packet).0;
+            let place = match self.table.get(place) {
+                Some(slot) if slot.flow.key == key => place,
+                _ => self.table.find(*hash, &key).unwrap_or_else(|| self.insert(*hash, key, packet, from_low)),
+            };
+            self.update(place, packet, from_low, payload);
+        }
+        self.places = places;
+        self.hurry();
+    }
+
+    fn insert(&mut self, hash: u64, key: FlowKey, packet: &Packet, from_low: bool) -> usize {
+        let slot = Slot { flow: Flow::new(key, packet, from_low), stage: Stage::Silent };
+        if self.table.len() + self.ended.len() < self.max_flows {
+            return self.table.insert(hash, slot);
+        }
+        if self.table.len() < self.max_flows && !self.ended.is_empty() {
+            // Flows that are over go first.
+            self.evicted.append(&mut self.ended);
+            return self.table.insert(hash, slot);
+        }
+        let victim = self.victim();
+        if let Some(old) = self.table.replace(victim, hash, slot) {
+            let ended = self.end(old);
+            self.evicted.push(ended);
+        }
+        victim
+    }
+
+    /// The slot that was silent longest among the next eight.
+    fn victim(&mut self) -> usize {
+        let len = self.table.len().max(1);
+        let candidates = (0..8).map(|n| (self.hand + n) % len);
+        let oldest = candidates.min_by_key(|&n| self.table.get(n).map(|slot| slot.flow.last));
+        self.hand = (self.hand + 8) % len;
+        oldest.unwrap_or(0)
+    }
+
+    fn update(&mut self, place: usize, packet: &Packet, from_low: bool, payload: &[u8]) {
+        let Some(slot) = self.table.get_mut(place) else { return };
+        let idle = if packet.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
+        let dir = slot.flow.dir(from_low);
+        if packet.time.since(slot.flow.last) > idle || slot.flow.is_reopened_by(packet, dir) {
+            let fresh = Slot { flow: Flow::new(slot.flow.key, packet, from_low), stage: Stage::Silent };
+            let old = std::mem::replace(slot, fresh);
+            let ended = self.end(old);
+            self.ended.push(ended);
+        }
+        let Some(slot) = self.table.get_mut(place) else { return };
+        let dir = slot.flow.dir(from_low);
+        slot.flow.count(packet, dir, payload.len());
+        if packet.wire_len == 0 || matches!(slot.stage, Stage::Closed(_)) {
+            return;
+        }
+        let fresh = matches!(slot.stage, Stage::Silent);
+        if fresh {
+            let mut undecided = Box::new(Undecided::new(packet.transport));
+            for dir in Dir::BOTH {
+                if let Some(sequence) = slot.flow.syn(dir) {
+                    undecided.open(dir, sequence);
+                }
+            }
+            slot.stage = Stage::Open(undecided);
+            self.heads.push_back((place, slot.flow.first_frame));
+        }
+        let Stage::Open(undecided) = &mut slot.stage else { return };
+        let before = if fresh { 0 } else { undecided.memory() };
+        let len = packet.wire_len as usize;
+        let progress = match packet.tcp {
+            None => undecided.datagram(packet.frame, packet.time, dir, len, payload),
+            Some(tcp) => {
+                if let Some(sequence) = slot.flow.syn(dir) {
+                    undecided.open(dir, sequence);
+                }
+                let sequence = tcp.sequence.wrapping_add(u32::from(tcp.syn));
+                undecided.segment(packet.frame, packet.time, dir, sequence, len, payload)
+            }
+        };
+        let after = undecided.memory();
+        self.head_memory = (self.head_memory + after).saturating_sub(before);
+        if progress == Progress::Done {
+            self.close(place);
+        }
+    }
+
+    /// Concludes slot `place` with what was seen and frees its head.
+    fn close(&mut self, place: usize) {
+        let Some(slot) = self.table.get_mut(place) else { return };
+        let stage = std::mem::replace(&mut slot.stage, Stage::Silent);
+        let transport = slot.flow.key.transport;
+        slot.stage = match stage {
+            Stage::Open(undecided) => {
+                self.head_memory = self.head_memory.saturating_sub(undecided.memory());
+                Stage::Closed(Box::new(conclude(*undecided, transport, false)))
+            }
+            other => other,
+        };
+    }
+
+    /// Judges the oldest open flows on what they have while the heads hold too much memory.
+    fn hurry(&mut self) {
+        while self.head_memory > self.head_limit {
+            let Some((place, first_frame)) = self.heads.pop_front() else { return };
+            let open = |slot: &Slot| slot.flow.first_frame == first_frame && matches!(slot.stage, Stage::Open(_));
+            if self.table.get(place).is_some_and(open) {
+                self.close(place);
+                self.hurried += 1;
+            }
+        }
+        // Entries of flows that were closed in the meantime are dropped now and then.
+        if self.heads.len() > 2 * self.table.len() + 64 {
+            let table = &self.table;
+            self.heads.retain(|&(place, first_frame)| {
+                table.get(place).is_some_and(|s| s.flow.first_frame == first_frame && matches!(s.stage, Stage::Open(_)))
+            });
+        }
+    }
+
+    fn end(&mut self, slot: Slot) -> Ended {
+        let closed = match slot.stage {
+            Stage::Silent => None,
+            Stage::Open(undecided) => {
+                self.head_memory = self.head_memory.saturating_sub(undecided.memory());
+                Some(conclude(*undecided, slot.flow.key.transport, true))
+            }
+            Stage::Closed(closed) => Some(*closed),
+        };
+        let (decision, complete, lossy) = match closed {
+            Some(closed) => (Some(Box::new(closed.decision)), closed.complete, closed.lossy),
+            None => (None, false, [false; 2]),
+        };
+        let complete = complete && !slot.flow.cut();
+        Ended { flow: slot.flow, decision, complete, lossy }
+    }
+
+    /// Ends all flows.
+    pub fn finish(mut self) -> Harvest {
+        let table = std::mem::take(&mut self.table);
+        for slot in table.into_slots() {
+            let ended = self.end(slot);
+            self.ended.push(ended);
+        }
+        Harvest { flows: self.ended, evicted: self.evicted, hurried: self.hurried }
+    }
+}
+
+fn conclude(undecided: Undecided, transport: Transport, ended: bool) -> Closed {
+    let complete = undecided.complete(transport);
+    let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
+    Closed { decision: undecided.conclude(ended), complete, lossy }
+}

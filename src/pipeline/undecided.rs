@@ -1,0 +1,175 @@
+//! A flow under assessment: its head, what the recognisers found so far, and when they are asked again.
+
+use crate::flow::stream::STREAM_BYTES;
+use crate::flow::{Datagram, Dir, HeadBuf};
+use crate::packet::{Time, Transport};
+use crate::protocol::evidence::{self, Band, Candidate, PRIOR};
+use crate::protocol::{ALL, Assessment, Decision, Finding, ProtocolSet};
+
+/// Payloads after which a UDP flow that nobody recognised is given up.
+const PATIENCE: u64 = 2048;
+
+/// What came of a payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// More is needed.
+    Open,
+    /// Nothing more can be learned: the flow is decided or given up.
+    Done,
+}
+
+/// The assessment of one flow.
+#[derive(Debug)]
+pub struct Undecided {
+    head: HeadBuf,
+    excluded: ProtocolSet,
+    findings: Vec<(usize, Finding)>,
+    band: Option<Band>,
+    decided_at: u64,
+    payloads: u64,
+}
+
+impl Undecided {
+    /// A flow of which nothing was seen yet.
+    pub fn new(transport: Transport) -> Self {
+        Self {
+            head: HeadBuf::new(transport),
+            excluded: ProtocolSet::default(),
+            findings: Vec::new(),
+            band: None,
+            decided_at: 0,
+            payloads: 0,
+        }
+    }
+
+    /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured.
+    pub fn datagram(&mut self, frame: u64, time: Time, dir: Dir, len: usize, data: &[u8]) -> Progress {
+        let nth = self.head.count(dir);
+        let new_shape = self.head.push_datagram(frame, time, dir, len, data);
+        self.payloads += 1;
+        let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
+        let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
+        if new_shape || is_due(self.payloads) {
+            return self.assess(Some(newest), false);
+        }
+        if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
+    }
+
+    /// Notes a SYN.
+    pub fn open(&mut self, dir: Dir, syn_sequence: u32) {
+        self.head.stream_mut(dir).open(syn_sequence);
+    }
+
+    /// Takes a TCP payload of `len` bytes on the wire, of which `data` was captured.
+    pub fn segment(&mut self, frame: u64, time: Time, dir: Dir, sequence: u32, len: usize, data: &[u8]) -> Progress {
+        let before = self.head.stream(dir).len();
+        let stream = self.head.stream_mut(dir);
+        let grew = stream.push(sequence, frame, time, len, data);
+        let after = stream.len();
+        self.payloads += 1;
+        // At the first bytes, and whenever their number passes a power of two from 16 on.
+        let due = grew && (before == 0 || (after >= 16 && before.ilog2() < after.ilog2()));
+        if due && self.assess(None, false) == Progress::Done {
+            return Progress::Done;
+        }
+        let closed = |dir| self.head.stream(dir).is_closed();
+        let total = |dir| self.head.stream(dir).view().total();
+        let plenty = Dir::BOTH.iter().map(|&d| total(d)).sum::<u64>() > 32 * STREAM_BYTES as u64;
+        if (closed(dir) && closed(dir.other())) || (closed(dir) && plenty) { Progress::Done } else { Progress::Open }
+    }
+
+    /// Asks every recogniser that has not excluded itself.
+    fn assess(&mut self, newest: Option<Datagram<'_>>, ended: bool) -> Progress {
+        let head = self.head.view(newest, ended);
+        for (n, protocol) in ALL.iter().enumerate() {
+            if self.excluded.contains(n) {
+                continue;
+            }
+            let assessment = protocol.assess(&head);
+            let place = self.findings.iter().position(|(known, _)| *known == n);
+            match (assessment, place) {
+                (Assessment::Recognised(finding), Some(place)) => {
+                    if let Some((_, known)) = self.findings.get_mut(place) {
+                        *known = finding;
+                    }
+                }
+                (Assessment::Recognised(finding), None) => self.findings.push((n, finding)),
+                (other, place) => {
+                    if let Some(place) = place {
+                        self.findings.remove(place);
+                    }
+                    if matches!(other, Assessment::Excluded) {
+                        self.excluded.insert(n);
+                    }
+                }
+            }
+        }
+        self.weigh()
+    }
+
+    fn weigh(&mut self) -> Progress {
+        let candidates: Vec<Candidate> = self
+            .findings
+            .iter()
+            .filter_map(|(n, f)| ALL.get(*n).map(|p| Candidate { name: p.name(), bits: f.bits() }))
+            .collect();
+        let Some(outcome) = evidence::compete(&candidates) else { return Progress::Open };
+        let band = Band::of(outcome.odds);
+        if band != self.band {
+            self.band = band;
+            self.decided_at = self.payloads;
+        }
+        let settled = self.findings.get(outcome.winner).is_some_and(|(_, f)| f.settled);
+        if settled && band.is_some() { Progress::Done } else { Progress::Open }
+    }
+
+    /// Whether the exchange was seen whole: both sides spoke, and of TCP both starts and no gap were seen.
+    pub fn complete(&self, transport: Transport) -> bool {
+        match transport {
+            Transport::Udp => Dir::BOTH.iter().all(|&dir| self.head.count(dir) > 0),
+            Transport::Tcp => Dir::BOTH.iter().all(|&dir| {
+                let stream = self.head.stream(dir).view();
+                stream.start_seen() && !stream.is_broken() && !stream.bytes().is_empty()
+            }),
+        }
+    }
+
+    /// Whether bytes of `dir` are missing though it sent some.
+    pub fn lossy(&self, dir: Dir) -> bool {
+        let stream = self.head.stream(dir).view();
+        stream.total() > 0 && (stream.bytes().is_empty() || stream.is_broken() || stream.restarted())
+    }
+
+    /// Bytes of memory held.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.head.memory()
+    }
+
+    /// The last word: asks once more if the flow ended, and concludes.
+    pub fn conclude(mut self, ended: bool) -> Decision {
+        if ended {
+            self.assess(None, true);
+        }
+        let mut decision = Decision::from_findings(&self.findings);
+        debug_assert!(decision.odds >= PRIOR || self.findings.is_empty() || decision.band.is_none());
+        decision.excluded = self.excluded;
+        decision.decided_at = self.decided_at;
+        decision
+    }
+}
+
+/// Whether a UDP flow is assessed at its `n`th payload.
+fn is_due(n: u64) -> bool {
+    matches!(n, 1 | 2 | 3 | 4 | 6 | 8 | 12 | 16 | 24 | 32) || (n >= 64 && n.is_power_of_two())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn assessments_thin_out() {
+        let due: Vec<u64> = (1..=300).filter(|&n| is_due(n)).collect();
+        assert_eq!(due, [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256]);
+    }
+}
