@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn acknowledgements_show_bytes_of_the_other_side() {
-        let silent = flow_of(&[packet(1, tcp("S", 9, 0), 0), packet(1, tcp("A", 10, 70), 0), packet(1, tcp("A", 10, 70), 5)]);
+        let silent =
+            flow_of(&[packet(1, tcp("S", 9, 0), 0), packet(1, tcp("A", 10, 70), 0), packet(1, tcp("A", 10, 70), 5)]);
         assert!(!silent.acknowledged(Dir::Responder));
         let heard = flow_of(&[packet(1, tcp("A", 10, 70), 0), packet(1, tcp("A", 15, 170), 0)]);
         assert!(heard.acknowledged(Dir::Responder) && !heard.acknowledged(Dir::Originator));
