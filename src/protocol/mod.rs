@@ -6,6 +6,15 @@
 pub mod decide;
 pub mod evidence;
 
+mod dialogue;
+mod text;
+
+mod edp;
+mod http;
+mod http2;
+mod ssh;
+mod tls;
+
 pub use decide::{Decision, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
 
@@ -13,7 +22,13 @@ use crate::flow::{Dir, Head};
 use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
-pub static ALL: &[&dyn Protocol] = &[];
+pub static ALL: &[&dyn Protocol] = &[
+    &edp::Edp, //
+    &http::Http,
+    &http2::Http2,
+    &ssh::Ssh,
+    &tls::Tls,
+];
 
 /// The place in [`ALL`] of the recogniser with this name.
 pub fn index(name: &str) -> Option<usize> {

@@ -1,1 +1,8 @@
-//! Stub.
+//! Typed views over the bytes of one message, one file per format.
+//!
+//! A view is made by `new`, which checks once; no accessor can fail afterwards. Nothing here knows flows or protocols'
+//! place in the program.
+
+pub mod edp;
+pub mod http2;
+pub mod tls;

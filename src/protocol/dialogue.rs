@@ -1,0 +1,256 @@
+//! What recognisers of protocols over TCP have in common: a client and a server, each with first bytes of its own shape.
+//!
+//! A recogniser says by [`Dialogue`] what it makes of each side's first bytes; here that is turned into an assessment.
+//! The side that sent the SYN is the client. Where no SYN was captured both ways are tried.
+//!
+//! A foreign first byte of the server excludes the protocol when the start was seen, whatever the client said: a client
+//! alone may be a probe, or may have the wrong port.
+
+use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
+use crate::flow::{Dir, Head, Stream};
+use crate::packet::Transport;
+use std::borrow::Cow;
+
+/// A protocol over TCP that shows itself in the first bytes of its client and of its server.
+pub(super) trait Dialogue: Sync {
+    /// See [`Protocol::name`].
+    const NAME: &'static str;
+    /// See [`Protocol::reference`].
+    const REFERENCE: &'static str;
+    /// Whether both sides speak alike, so that the bytes do not show who serves.
+    const SYMMETRIC: bool = false;
+
+    /// Judges what the client sent first; there is at least one byte.
+    fn client(&self, bytes: &[u8]) -> Opening;
+
+    /// Judges what the server sent first; there is at least one byte. `client` is what the client has sent so far.
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening;
+
+    /// Judges what `role` sent, joined in the middle, if its first bytes are no opening.
+    fn joined(&self, _bytes: &[u8], _role: Role) -> Opening {
+        Opening::Neutral
+    }
+}
+
+/// A side of a dialogue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Role {
+    /// The side that opened the connection.
+    Client,
+    /// The side that was connected to.
+    Server,
+}
+
+impl Role {
+    /// The element of a (client, server) pair.
+    pub(super) fn of<T>(self, [client, server]: &[T; 2]) -> &T {
+        match self {
+            Self::Client => client,
+            Self::Server => server,
+        }
+    }
+}
+
+/// What one side's first bytes are.
+#[derive(Debug)]
+pub(super) enum Opening {
+    /// Too few to tell.
+    Short,
+    /// Not this protocol, whatever follows.
+    Foreign,
+    /// Nothing against the protocol, and nothing for it.
+    Neutral,
+    /// This protocol.
+    Spoken(Said),
+}
+
+/// What a side said.
+#[derive(Debug)]
+pub(super) struct Said {
+    items: Vec<Item>,
+    variant: Option<Cow<'static, str>>,
+    details: Vec<(&'static str, String)>,
+    unfinished: bool,
+}
+
+#[derive(Debug)]
+struct Item {
+    family: &'static Family,
+    bits: Bits,
+    offset: usize,
+    text: Cow<'static, str>,
+}
+
+impl Said {
+    /// `bits` of evidence, seen in the first byte of the direction.
+    pub(super) fn new(family: &'static Family, bits: i32, text: impl Into<Cow<'static, str>>) -> Self {
+        let said = Self { items: Vec::new(), variant: None, details: Vec::new(), unfinished: false };
+        said.and(family, bits, 0, text)
+    }
+
+    /// More evidence, of another family, seen at byte `offset`.
+    pub(super) fn and(
+        mut self,
+        family: &'static Family,
+        bits: i32,
+        offset: usize,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        self.items.push(Item { family, bits: Bits::whole(bits), offset, text: text.into() });
+        self
+    }
+
+    /// The protocol's form.
+    pub(super) fn variant(mut self, variant: impl Into<Cow<'static, str>>) -> Self {
+        self.variant = Some(variant.into());
+        self
+    }
+
+    /// A fact worth showing, if there is one. Bytes that are no UTF-8 are replaced.
+    pub(super) fn detail(mut self, name: &'static str, value: Option<&[u8]>) -> Self {
+        if let Some(value) = value.filter(|v| !v.is_empty()) {
+            self.details.push((name, String::from_utf8_lossy(value).into_owned()));
+        }
+        self
+    }
+
+    /// More bytes of this side may say more.
+    pub(super) fn unfinished(mut self, unfinished: bool) -> Self {
+        self.unfinished = unfinished;
+        self
+    }
+}
+
+impl From<Said> for Opening {
+    fn from(said: Said) -> Self {
+        Self::Spoken(said)
+    }
+}
+
+impl Opening {
+    /// `said`, or foreign if there is none.
+    pub(super) fn or_foreign(said: Option<Said>) -> Self {
+        said.map_or(Self::Foreign, Self::Spoken)
+    }
+
+    fn is_decided(&self) -> bool {
+        match self {
+            Self::Short => false,
+            Self::Foreign | Self::Neutral => true,
+            Self::Spoken(said) => !said.unfinished,
+        }
+    }
+}
+
+impl<D: Dialogue> Protocol for D {
+    fn name(&self) -> &'static str {
+        D::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        D::REFERENCE
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() != Transport::Tcp {
+            return Assessment::Excluded;
+        }
+        let [originator, responder] = Dir::BOTH.map(|dir| head.stream(dir));
+        if originator.bytes().is_empty() && responder.bytes().is_empty() {
+            return Assessment::NotNow;
+        }
+        let forward = converse(self, &originator, &responder, Dir::Responder);
+        if originator.start_seen() || responder.start_seen() {
+            return forward;
+        }
+        // Nobody saw who opened the connection, so the roles may be the other way round.
+        let backward = converse(self, &responder, &originator, Dir::Originator);
+        let bits = |a: &Assessment| match a {
+            Assessment::Recognised(finding) => finding.bits(),
+            _ => Bits::ZERO,
+        };
+        if bits(&backward) > bits(&forward) { backward } else { forward }
+    }
+}
+
+/// Judges one distribution of the roles.
+fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>, serves: Dir) -> Assessment {
+    let hear = |stream: &Stream<'_>, role: Role| match (stream.bytes(), role) {
+        ([], _) => Opening::Short,
+        (bytes, Role::Client) => protocol.client(bytes),
+        (bytes, Role::Server) => protocol.server(bytes, client.bytes()),
+    };
+    let said = |stream: &Stream<'_>, role: Role| match hear(stream, role) {
+        Opening::Foreign if !stream.start_seen() => protocol.joined(stream.bytes(), role),
+        opening => opening,
+    };
+    let asked = said(client, Role::Client);
+    let answered = said(server, Role::Server);
+    if server.start_seen() && matches!(answered, Opening::Foreign) {
+        return Assessment::Excluded;
+    }
+    let settled = asked.is_decided() && answered.is_decided();
+    let mut finding = Finding { settled, ..Finding::default() };
+    // The server's form decides, so its variant comes last.
+    for (opening, stream, dir) in [(asked, client, serves.other()), (answered, server, serves)] {
+        let Opening::Spoken(said) = opening else { continue };
+        *dir.of_mut(&mut finding.spoke) = true;
+        finding.variant = said.variant.or(finding.variant);
+        finding.details.extend(said.details);
+        finding.evidence.extend(said.items.into_iter().map(|item| Evidence {
+            family: item.family,
+            bits: item.bits,
+            frames: stream.origin(item.offset).map(|(frame, _)| frame).into_iter().collect(),
+            text: item.text,
+        }));
+    }
+    if finding.evidence.is_empty() {
+        return Assessment::NotNow;
+    }
+    finding.server = (!D::SYMMETRIC).then_some(serves);
+    Assessment::Recognised(finding)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::flow::HeadBuf;
+    use crate::packet::Time;
+
+    /// The assessment of a connection seen from its SYN.
+    pub(in crate::protocol) fn assess<P: Protocol>(protocol: &P, client: &[u8], server: &[u8]) -> Assessment {
+        let mut buf = HeadBuf::new(Transport::Tcp);
+        for (frame, dir, bytes) in [(4, Dir::Originator, client), (5, Dir::Responder, server)] {
+            buf.stream_mut(dir).open(0);
+            buf.stream_mut(dir).push(1, frame, Time(0), bytes.len(), bytes);
+        }
+        protocol.assess(&buf.view(None, false))
+    }
+
+    /// The finding of a connection seen from its SYN, if the protocol is at least likely.
+    pub(in crate::protocol) fn found<P: Protocol>(protocol: &P, client: &[u8], server: &[u8]) -> Option<Finding> {
+        match assess(protocol, client, server) {
+            Assessment::Recognised(f) if super::super::Band::of(super::super::evidence::PRIOR + f.bits()).is_some() => {
+                Some(f)
+            }
+            _ => None,
+        }
+    }
+
+    /// The finding of a connection joined in the middle, whoever sent first.
+    pub(in crate::protocol) fn joined<P: Protocol>(protocol: &P, first: &[u8], second: &[u8]) -> Option<Finding> {
+        let mut buf = HeadBuf::new(Transport::Tcp);
+        for (frame, dir, bytes) in [(1, Dir::Originator, first), (2, Dir::Responder, second)] {
+            buf.stream_mut(dir).push(7000, frame, Time(0), bytes.len(), bytes);
+        }
+        match protocol.assess(&buf.view(None, false)) {
+            Assessment::Recognised(f) => Some(f),
+            _ => None,
+        }
+    }
+
+    /// Whether the protocol is excluded for good.
+    pub(in crate::protocol) fn excluded<P: Protocol>(protocol: &P, client: &[u8], server: &[u8]) -> bool {
+        matches!(assess(protocol, client, server), Assessment::Excluded)
+    }
+}

@@ -1,0 +1,135 @@
+//! HTTP/1: a request line from the client, a status line from the server (RFC 9112 sections 3 and 4).
+
+use super::dialogue::{Dialogue, Opening, Said};
+use super::text::{self, Start};
+use super::{Bits, Family, tls};
+
+/// "METHOD target HTTP/1.x" is over 80 bits by chance. Anybody can send a request to anything, so it stays below certain.
+static REQUEST: Family = Family { id: "http.request", cap: Bits::whole(24) };
+/// "HTTP/1.x nnn": 80 bits by chance; what answers so is HTTP by definition.
+static STATUS: Family = Family { id: "http.status", cap: Bits::whole(32) };
+
+/// The registered methods that are in use (RFC 9110 section 9, RFC 4918, RFC 3253, UPnP, SSTP).
+const METHODS: &[&str] = &[
+    "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL",
+    "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH",
+    "SSTP_DUPLEX_POST", "RPC_IN_DATA", "RPC_OUT_DATA", "CCM_POST", "BITS_POST", "SOURCE", "PURGE", "MERGE", "CHECKOUT",
+];
+
+/// The recogniser.
+pub(super) struct Http;
+
+impl Dialogue for Http {
+    const NAME: &'static str = "http";
+    const REFERENCE: &'static str = "RFC 9112";
+
+    fn client(&self, bytes: &[u8]) -> Opening {
+        match text::command(bytes, METHODS) {
+            Start::Short if bytes.contains(&b' ') => part_of_request(bytes),
+            // A request line may be longer than anything that `command` waits for.
+            Start::Other if text::word(bytes).is_some_and(|(w, _)| is_method(w)) && !bytes.contains(&b'\n') => {
+                part_of_request(bytes)
+            }
+            start => start.then(|| Opening::or_foreign(request(bytes))),
+        }
+    }
+
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
+        if let [b'I', ..] = bytes {
+            return text::start(bytes, b"ICY 200 ").then(|| match self.client(client) {
+                Opening::Spoken(_) => Said::new(&STATUS, 16, "status line of a SHOUTcast stream").variant("icy").into(),
+                _ => Opening::Foreign,
+            });
+        }
+        match (text::start(bytes, b"HTTP/1."), bytes.get(7..)) {
+            (Start::Same, Some([minor @ b'0'..=b'9', b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..])) => {
+                if tls::asks_for_tls(bytes) {
+                    // An apology in HTTP for not being HTTP.
+                    return Opening::Foreign;
+                }
+                let code = String::from_utf8_lossy(&[*a, *b, *c]).into_owned();
+                let head_is_there = text::contains(bytes, b"\r\n\r\n");
+                let unfinished = if code == "400" { bytes.len() < 1024 } else { !head_is_there && bytes.len() < 2048 };
+                Said::new(&STATUS, 32, format!("status line with code {code}"))
+                    .variant(if *minor == b'0' { "1.0" } else { "1.1" })
+                    .detail("server", text::field(bytes, "Server"))
+                    .unfinished(unfinished)
+                    .into()
+            }
+            (Start::Same, Some(rest)) if rest.len() >= 5 => Opening::Foreign,
+            (Start::Same, _) => Opening::Short,
+            (start, _) => start.then(|| Opening::Foreign),
+        }
+    }
+}
+
+fn is_method(word: &[u8]) -> bool {
+    METHODS.iter().any(|m| m.as_bytes() == word)
+}
+
+/// A request whose line is not complete.
+fn part_of_request(bytes: &[u8]) -> Opening {
+    let Some((method, [b' ', target @ ..])) = text::word(bytes) else { return Opening::Short };
+    let plausible = is_method(method) && target.iter().all(u8::is_ascii_graphic);
+    match target {
+        [b'/', _, ..] | [b'h', b't', b't', b'p', ..] if plausible => {
+            Said::new(&REQUEST, 12, "beginning of a request line").unfinished(bytes.len() < 8192).into()
+        }
+        _ if target.len() < 1024 => Opening::Short,
+        _ => Opening::Foreign,
+    }
+}
+
+fn request(bytes: &[u8]) -> Option<Said> {
+    let (line, _) = text::line(bytes)?;
+    let (method, rest) = text::word(line).filter(|(method, _)| is_method(method))?;
+    let said = match rest.strip_suffix(b" HTTP/1.0").or(rest.strip_suffix(b" HTTP/1.1")) {
+        Some(_) => Said::new(&REQUEST, 24, format!("request line with method {}", String::from_utf8_lossy(method))),
+        // HTTP/0.9 (RFC 1945 section 5): no version, no headers.
+        None if method == b"GET" && rest.starts_with(b" /") && !text::contains(rest, b" HTTP/") => {
+            return Some(Said::new(&REQUEST, 10, "request line of HTTP/0.9").variant("0.9"));
+        }
+        None => return None,
+    };
+    let complete = text::lines(bytes).any(<[u8]>::is_empty);
+    Some(
+        said.detail("host", text::field(bytes, "Host"))
+            .detail("user-agent", text::field(bytes, "User-Agent"))
+            .unfinished(!complete && bytes.len() < 2048),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: a.io\r\nUser-Agent: x\r\n\r\n";
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: y\r\n\r\nhello";
+
+    #[test]
+    fn request_and_answer() {
+        let finding = found(&Http, REQUEST, ANSWER).unwrap();
+        assert_eq!((finding.spoke, finding.settled, finding.variant.as_deref()), ([true, true], true, Some("1.1")));
+        let details: Vec<_> = finding.details.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        assert_eq!(details, [("host", "a.io"), ("user-agent", "x"), ("server", "y")]);
+        for n in 0..REQUEST.len() {
+            assert!(!excluded(&Http, &REQUEST[..n], &ANSWER[..n.min(ANSWER.len())]), "{n}");
+        }
+    }
+
+    #[test]
+    fn a_server_proves_it_whatever_the_client_said() {
+        assert_eq!(found(&Http, b"\x16\x03\x01", ANSWER).unwrap().spoke, [false, true]);
+        assert!(excluded(&Http, REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n"));
+    }
+
+    #[test]
+    fn neighbours_with_the_same_shape_are_not_http() {
+        for other in [&b"OPTIONS rtsp://a/b RTSP/1.0\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\n", b"HELO a\r\n", b"GET key\r\n"] {
+            assert!(found(&Http, other, b"").is_none(), "{other:?}");
+        }
+        let wants_tls = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+        assert!(excluded(&Http, REQUEST, wants_tls));
+    }
+}

@@ -1,0 +1,48 @@
+//! HTTP/2 without TLS, with prior knowledge: the client's preface and the server's SETTINGS (RFC 9113 section 3.4).
+
+use super::dialogue::{Dialogue, Opening, Said};
+use super::{Bits, Family, text};
+use crate::wire::http2::{FrameHeader, PREFACE};
+
+/// 24 fixed bytes, made so that nothing else begins with them. From a client alone it may be a probe.
+static PREFACE_SENT: Family = Family { id: "http2.preface", cap: Bits::whole(26) };
+/// Nine bytes of which seven are fixed: 58 bits by chance. Small binary protocols with zeros come near, so it counts
+/// fully only as the answer to a preface.
+static SETTINGS: Family = Family { id: "http2.settings", cap: Bits::whole(16) };
+
+/// The recogniser.
+pub(super) struct Http2;
+
+impl Dialogue for Http2 {
+    const NAME: &'static str = "http2";
+    const REFERENCE: &'static str = "RFC 9113";
+
+    fn client(&self, bytes: &[u8]) -> Opening {
+        text::start(bytes, PREFACE).then(|| Said::new(&PREFACE_SENT, 26, "client begins with the HTTP/2 preface").into())
+    }
+
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
+        let Some(header) = FrameHeader::new(bytes) else {
+            return if bytes.first() == Some(&0) { Opening::Short } else { Opening::Foreign };
+        };
+        let asked = client.starts_with(PREFACE);
+        let bits = if asked { 16 } else { 6 };
+        Opening::or_foreign(
+            header.is_preface().then(|| Said::new(&SETTINGS, bits, "server begins with a SETTINGS frame").unfinished(!asked)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    #[test]
+    fn preface_and_settings() {
+        let finding = found(&Http2, PREFACE, &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100]).unwrap();
+        assert_eq!((finding.spoke, finding.settled, finding.bits()), ([true, true], true, Bits::whole(42)));
+        assert!(excluded(&Http2, PREFACE, b"HTTP/1.1 400 Bad Request\r\n"));
+        assert!(found(&Http2, b"", &[0, 0, 6, 4, 0, 0, 0, 0, 0]).is_none());
+    }
+}

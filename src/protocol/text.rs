@@ -1,0 +1,165 @@
+//! Reading lines and words, for the many protocols that greet and command in text.
+
+use super::dialogue::Opening;
+
+/// How some bytes compare with an expected beginning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start {
+    /// All of it so far, but it is not complete.
+    Short,
+    /// Something else.
+    Other,
+    /// It is there.
+    Same,
+}
+
+/// Compares the beginning of `bytes` with `expected`.
+pub(super) fn start(bytes: &[u8], expected: &[u8]) -> Start {
+    compare(bytes, expected, |a, b| a == b)
+}
+
+/// Like [`start`], with letters of either case.
+pub(super) fn start_any_case(bytes: &[u8], expected: &[u8]) -> Start {
+    compare(bytes, expected, |a, b| a.eq_ignore_ascii_case(b))
+}
+
+fn compare(bytes: &[u8], expected: &[u8], same: impl Fn(&u8, &u8) -> bool) -> Start {
+    if !bytes.iter().zip(expected).all(|(a, b)| same(a, b)) {
+        Start::Other
+    } else if bytes.len() < expected.len() {
+        Start::Short
+    } else {
+        Start::Same
+    }
+}
+
+impl Start {
+    /// The opening it makes: short, foreign, or what `then` says if it is there.
+    pub(super) fn then(self, then: impl FnOnce() -> Opening) -> Opening {
+        match self {
+            Self::Short => Opening::Short,
+            Self::Other => Opening::Foreign,
+            Self::Same => then(),
+        }
+    }
+}
+
+/// The first line without its end, and what follows; none if it has no end yet. A lone LF ends a line too.
+pub(super) fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|&b| b == b'\n')?;
+    let (line, rest) = bytes.split_at_checked(end)?;
+    Some((line.strip_suffix(b"\r").unwrap_or(line), rest.strip_prefix(b"\n").unwrap_or(rest)))
+}
+
+/// The complete lines, without their ends.
+pub(super) fn lines(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (line, rest) = line(bytes)?;
+        bytes = rest;
+        Some(line)
+    })
+}
+
+/// The value of a header field ("Name: value"), searched up to the first empty line.
+pub(super) fn field<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    lines(bytes).take_while(|l| !l.is_empty()).find_map(|l| {
+        let (key, value) = l.split_at_checked(name.len())?;
+        let value = value.strip_prefix(b":")?;
+        key.eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
+    })
+}
+
+/// Whether all of it is printable ASCII, tabs, line ends or bytes of UTF-8.
+pub(super) fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| matches!(b, b'\t' | b'\r' | b'\n' | 0x20..=0x7e | 0x80..))
+}
+
+/// Whether `needle` occurs in `bytes`.
+pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    bytes.windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle))
+}
+
+/// The first word of a text, up to a space or the end of the line, and what follows; none if it has no end yet.
+pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|b| matches!(b, b' ' | b'\r' | b'\n'))?;
+    bytes.split_at_checked(end)
+}
+
+/// What a line of text is that must begin with one of `words`, in any case, followed by a space or the end of the line.
+/// `Same` once the whole line is there.
+pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
+    let known = |given: &[u8]| words.iter().any(|w| given.eq_ignore_ascii_case(w.as_bytes()));
+    match word(bytes) {
+        None if words.iter().any(|w| start_any_case(bytes, w.as_bytes()) != Start::Other) => {
+            let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
+            if bytes.len() <= longest { Start::Short } else { Start::Other }
+        }
+        None => Start::Other,
+        Some((first, _)) if !known(first) => Start::Other,
+        Some(_) => match line(bytes) {
+            Some((line, _)) if is_text(line) => Start::Same,
+            Some(_) => Start::Other,
+            None if bytes.len() > 1024 || !is_text(bytes) => Start::Other,
+            None => Start::Short,
+        },
+    }
+}
+
+/// A reply line that begins with three digits (RFC 5321 section 4.2, RFC 959 section 4.2): the code and the text.
+pub(super) fn reply(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let (line, _) = line(bytes)?;
+    let (&[a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9'], rest) = line.split_first_chunk()? else { return None };
+    let text = match rest {
+        [] => rest,
+        [b' ' | b'-', text @ ..] => text,
+        _ => return None,
+    };
+    let code = [a, b, c].iter().fold(0, |n, digit| n * 10 + u16::from(digit - b'0'));
+    is_text(text).then_some((code, text))
+}
+
+/// Whether `bytes` can still become a [`reply`].
+pub(super) fn may_become_reply(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take(3).all(u8::is_ascii_digit);
+    let separator = bytes.get(3).is_none_or(|b| matches!(b, b' ' | b'-' | b'\r'));
+    digits && separator && bytes.len() < 1024 && !bytes.contains(&b'\n') && is_text(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_compared() {
+        assert_eq!(start(b"SS", b"SSH-"), Start::Short);
+        assert_eq!(start(b"SSH-2.0", b"SSH-"), Start::Same);
+        assert_eq!(start(b"ssh-", b"SSH-"), Start::Other);
+        assert_eq!(start_any_case(b"ehlo", b"EHLO"), Start::Same);
+    }
+
+    #[test]
+    fn commands_are_whole_lines() {
+        let words = ["EHLO", "HELO"];
+        assert_eq!(command(b"EH", &words), Start::Short);
+        assert_eq!(command(b"ehlo there", &words), Start::Short);
+        assert_eq!(command(b"EHLO there\r\n", &words), Start::Same);
+        assert_eq!(command(b"EHLOX there\r\n", &words), Start::Other);
+        assert_eq!(command(b"EHLOXEHLOX", &words), Start::Other);
+        assert_eq!(command(b"EHLO \x00", &words), Start::Other);
+    }
+
+    #[test]
+    fn fields_end_with_the_head() {
+        let head = b"GET / HTTP/1.1\r\nhost:  a.io \r\n\r\nServer: x\r\n";
+        assert_eq!(field(head, "Host"), Some(&b"a.io"[..]));
+        assert_eq!(field(head, "Server"), None);
+    }
+
+    #[test]
+    fn replies_have_three_digits() {
+        assert_eq!(reply(b"220 hello\r\n"), Some((220, &b"hello"[..])));
+        assert_eq!(reply(b"220-hello\r\n"), Some((220, &b"hello"[..])));
+        assert_eq!(reply(b"2200 hello\r\n"), None);
+        assert!(may_become_reply(b"22") && may_become_reply(b"220 he") && !may_become_reply(b"2x"));
+    }
+}
