@@ -53,7 +53,8 @@ impl Dialogue for Edp {
         match Message::new(bytes) {
             Some(Message { kind: Kind::VersionAnswer, .. }) => {
                 let asked = client.starts_with(&[0, 4, 0, 4, 0, 0, 0, 2]);
-                Said::new(&ANSWER, if asked { 16 } else { 8 }, "server answers the version with an empty message").into()
+                Said::new(&ANSWER, if asked { 16 } else { 8 }, "server answers the version with an empty message")
+                    .into()
             }
             None if bytes.len() < Message::HEADER && bytes.first() == Some(&0) => Opening::Short,
             _ => Opening::Foreign,
@@ -68,7 +69,9 @@ impl Dialogue for Edp {
         if chained.is_empty() || !to_the_end {
             return Opening::Neutral;
         }
-        Said::new(role.of(&MESSAGES), bits, format!("{} messages chain to the end", chained.len())).unfinished(true).into()
+        Said::new(role.of(&MESSAGES), bits, format!("{} messages chain to the end", chained.len()))
+            .unfinished(true)
+            .into()
     }
 }
 
@@ -84,8 +87,8 @@ mod tests {
     use super::*;
 
     const DEVICE: &[u8] = &[
-        0, 4, 0, 4, 0, 0, 0, 2, 0, 0x20, 0, 2, 0, 60, 0, 0x21, 0, 2, 0, 60, 0, 0x22, 0, 2, 0, 5, 0, 0x40, 0, 18, 0, 0x81,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x9d, 0xff, 0xff, 1, 2, 3,
+        0, 4, 0, 4, 0, 0, 0, 2, 0, 0x20, 0, 2, 0, 60, 0, 0x21, 0, 2, 0, 60, 0, 0x22, 0, 2, 0, 5, 0, 0x40, 0, 18, 0,
+        0x81, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0x9d, 0xff, 0xff, 1, 2, 3,
     ];
 
     #[test]

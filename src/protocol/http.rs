@@ -11,9 +11,37 @@ static STATUS: Family = Family { id: "http.status", cap: Bits::whole(32) };
 
 /// The registered methods that are in use (RFC 9110 section 9, RFC 4918, RFC 3253, UPnP, SSTP).
 const METHODS: &[&str] = &[
-    "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL",
-    "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE", "M-SEARCH",
-    "SSTP_DUPLEX_POST", "RPC_IN_DATA", "RPC_OUT_DATA", "CCM_POST", "BITS_POST", "SOURCE", "PURGE", "MERGE", "CHECKOUT",
+    "GET",
+    "POST",
+    "HEAD",
+    "PUT",
+    "DELETE",
+    "OPTIONS",
+    "CONNECT",
+    "TRACE",
+    "PATCH",
+    "PROPFIND",
+    "PROPPATCH",
+    "MKCOL",
+    "COPY",
+    "MOVE",
+    "LOCK",
+    "UNLOCK",
+    "REPORT",
+    "SEARCH",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
+    "M-SEARCH",
+    "SSTP_DUPLEX_POST",
+    "RPC_IN_DATA",
+    "RPC_OUT_DATA",
+    "CCM_POST",
+    "BITS_POST",
+    "SOURCE",
+    "PURGE",
+    "MERGE",
+    "CHECKOUT",
 ];
 
 /// The recogniser.
@@ -126,7 +154,9 @@ mod tests {
 
     #[test]
     fn neighbours_with_the_same_shape_are_not_http() {
-        for other in [&b"OPTIONS rtsp://a/b RTSP/1.0\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\n", b"HELO a\r\n", b"GET key\r\n"] {
+        for other in
+            [&b"OPTIONS rtsp://a/b RTSP/1.0\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\n", b"HELO a\r\n", b"GET key\r\n"]
+        {
             assert!(found(&Http, other, b"").is_none(), "{other:?}");
         }
         let wants_tls = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";

@@ -18,7 +18,8 @@ impl Dialogue for Http2 {
     const REFERENCE: &'static str = "RFC 9113";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        text::start(bytes, PREFACE).then(|| Said::new(&PREFACE_SENT, 26, "client begins with the HTTP/2 preface").into())
+        text::start(bytes, PREFACE)
+            .then(|| Said::new(&PREFACE_SENT, 26, "client begins with the HTTP/2 preface").into())
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
@@ -28,7 +29,9 @@ impl Dialogue for Http2 {
         let asked = client.starts_with(PREFACE);
         let bits = if asked { 16 } else { 6 };
         Opening::or_foreign(
-            header.is_preface().then(|| Said::new(&SETTINGS, bits, "server begins with a SETTINGS frame").unfinished(!asked)),
+            header
+                .is_preface()
+                .then(|| Said::new(&SETTINGS, bits, "server begins with a SETTINGS frame").unfinished(!asked)),
         )
     }
 }

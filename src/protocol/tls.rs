@@ -41,7 +41,9 @@ impl Dialogue for Tls {
             Err(opening) => return opening,
         };
         let Some(hello) = hello else {
-            return Said::new(&CLIENT, 16, "first bytes are a handshake record with a client hello").unfinished(true).into();
+            return Said::new(&CLIENT, 16, "first bytes are a handshake record with a client hello")
+                .unfinished(true)
+                .into();
         };
         let protocols = hello.alpn().collect::<Vec<_>>().join(&b","[..]);
         Said::new(&CLIENT, 24, "client hello in a handshake record whose lengths agree")
@@ -62,7 +64,9 @@ impl Dialogue for Tls {
             Err(opening) => return opening,
         };
         let Some(hello) = hello else {
-            return Said::new(&SERVER, 16, "first bytes are a handshake record with a server hello").unfinished(true).into();
+            return Said::new(&SERVER, 16, "first bytes are a handshake record with a server hello")
+                .unfinished(true)
+                .into();
         };
         let mut said = Said::new(&SERVER, 30, "server hello in a handshake record whose lengths agree")
             .unfinished(!hello.complete && bytes.len() < 4096);
@@ -85,9 +89,13 @@ impl Dialogue for Tls {
         let (offset, count) = chain(bytes);
         match weight(offset, count) {
             ..=0 => Opening::Neutral,
-            bits => Said::new(role.of(&RECORDS), bits, format!("{count} record headers chain from byte {offset} to the end"))
-                .unfinished(bits < 14)
-                .into(),
+            bits => Said::new(
+                role.of(&RECORDS),
+                bits,
+                format!("{count} record headers chain from byte {offset} to the end"),
+            )
+            .unfinished(bits < 14)
+            .into(),
         }
     }
 }
@@ -135,7 +143,9 @@ fn alert(bytes: &[u8]) -> Opening {
         [21, 3, 0..=4, 0, 2, 1 | 2, 0..=120, ..] => {
             Said::new(&ALERT, 24, "server answers with a TLS alert in the clear").into()
         }
-        _ if bytes.len() < 7 && [21, 3].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default()) => Opening::Short,
+        _ if bytes.len() < 7 && [21, 3].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default()) => {
+            Opening::Short
+        }
         _ => Opening::Foreign,
     }
 }
