@@ -22,8 +22,9 @@ static COMPANY: Family = Family { id: "flow.company", cap: Bits::whole(13) };
 
 /// A flow with what the merge found out.
 #[derive(Debug)]
-pub(super) struct Merged {
-    pub(super) ended: Ended,
+pub struct Merged {
+    /// The flow and what was concluded of it.
+    pub ended: Ended,
     server: Dir,
     server_by: ServerBy,
 }
@@ -31,7 +32,7 @@ pub(super) struct Merged {
 type End = (Endpoint, Transport, Option<Tunnel>);
 
 /// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
-pub(super) fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
+pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
     flows.sort_by_key(|e| (e.flow.first_frame, e.flow.key));
     let arrivals = arrivals(&flows);
     let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
@@ -40,7 +41,7 @@ pub(super) fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
 }
 
 /// Judged alone: a flow that had to go before the others were known.
-pub(super) fn alone(ended: Ended, registry: &Registry) -> Merged {
+pub fn alone(ended: Ended, registry: &Registry) -> Merged {
     seat(ended, &HashMap::new(), registry)
 }
 
@@ -133,7 +134,7 @@ fn lift(decision: &mut Decision, best: &'static str, frame: u64, what: &str) {
 }
 
 /// The judged record of a flow.
-pub(super) fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRecord<'a> {
+pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRecord<'a> {
     let Merged { ended, server, server_by } = merged;
     let (flow, server, client) = (&ended.flow, *server, server.other());
     let decision = ended.decision.as_deref();

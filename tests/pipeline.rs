@@ -1,0 +1,57 @@
+//! The whole way from captures to records: the same for any number of workers, and the counts add up.
+
+mod corpus;
+
+use portproof::capture::CaptureFile;
+use portproof::pipeline::{Captured, Control, Options, read_capture};
+use portproof::registry::Registry;
+use std::path::Path;
+
+fn captured(path: &Path, options: &Options) -> Option<Captured> {
+    let name = path.display().to_string();
+    let file = CaptureFile::open(path).ok()?;
+    Some(read_capture(file, &name, options, Registry::embedded(), &Control::default()))
+}
+
+fn printed(captured: &Captured) -> String {
+    let records: Vec<String> = captured.records(Registry::embedded()).map(|r| format!("{r:?}\n")).collect();
+    let rows: Vec<String> = captured.rows.iter().map(|r| format!("{r:?}\n")).collect();
+    format!("{}{}{:?}{:?}", records.concat(), rows.concat(), captured.counts, captured.ipprotos)
+}
+
+#[test]
+fn workers_and_batches_change_nothing() {
+    for path in corpus::captures(&["lab"]) {
+        let reference = captured(&path, &Options { workers: 0, ..Options::default() }).map(|c| printed(&c));
+        for (workers, batch) in [(1, 256), (2, 1), (4, 7)] {
+            let other = captured(&path, &Options { workers, batch, ..Options::default() }).map(|c| printed(&c));
+            assert!(reference == other, "{}: {workers} workers, batches of {batch}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_frame_has_one_fate_and_nothing_panics() {
+    for path in corpus::captures(&["lab", "real", "hostile"]) {
+        let Some(captured) = captured(&path, &Options { workers: 0, ..Options::default() }) else { continue };
+        assert!(captured.counts.adds_up(), "{}: {:?}", path.display(), captured.counts);
+        let other: u64 = captured.ipprotos.iter().map(|p| p.packets).sum();
+        assert_eq!(other, captured.counts.other, "{}", path.display());
+        assert_eq!(captured.records(Registry::embedded()).count() as u64, captured.flows, "{}", path.display());
+        let verdicts: u64 = captured.rows.iter().flat_map(|row| row.verdicts.values()).sum();
+        assert_eq!(verdicts, captured.flows, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_full_table_judges_early_and_says_so() {
+    for path in corpus::captures(&["lab"]) {
+        let all = captured(&path, &Options { workers: 0, ..Options::default() }).expect("a capture");
+        let tight = Options { workers: 0, max_flows: 2, ..Options::default() };
+        let few = captured(&path, &tight).expect("a capture");
+        assert!(few.flows >= all.flows && few.counts == all.counts, "{}", path.display());
+        let verdicts: u64 = few.rows.iter().flat_map(|row| row.verdicts.values()).sum();
+        assert_eq!(verdicts, few.flows, "{}", path.display());
+        assert!(all.flows <= 2 || few.evicted > 0, "{}", path.display());
+    }
+}
