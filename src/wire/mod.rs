@@ -6,3 +6,5 @@
 pub mod edp;
 pub mod http2;
 pub mod tls;
+pub mod esp;
+pub mod ike;
