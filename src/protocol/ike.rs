@@ -64,6 +64,19 @@ impl Protocol for IkeInUdp {
     }
 }
 
+/// Adds what the IKE messages of a flow say to the finding of a protocol that goes along with IKE.
+pub(super) fn complete(finding: &mut Finding, head: &Head<'_>) {
+    let messages: Vec<_> = head.datagrams().filter_map(|d| message(&d).map(|(m, marked)| (d, m, marked))).collect();
+    let ike = self::finding(&messages);
+    finding.server = finding.server.or(ike.server);
+    finding.links.extend(ike.links);
+    finding.details.extend(ike.details);
+    for dir in Dir::BOTH {
+        *dir.of_mut(&mut finding.spoke) |= *dir.of(&ike.spoke);
+        *dir.of_mut(&mut finding.implied) |= *dir.of(&ike.implied);
+    }
+}
+
 type Seen<'a> = (Datagram<'a>, Ike<'a>, bool);
 
 fn finding(messages: &[Seen<'_>]) -> Finding {
@@ -85,7 +98,8 @@ fn finding(messages: &[Seen<'_>]) -> Finding {
 }
 
 fn evidence(messages: &[Seen<'_>]) -> Vec<Evidence> {
-    let frames = |of: &dyn Fn(&Seen<'_>) -> bool| messages.iter().filter(|s| of(s)).map(|(d, ..)| d.frame).take(4).collect();
+    let frames =
+        |of: &dyn Fn(&Seen<'_>) -> bool| messages.iter().filter(|s| of(s)).map(|(d, ..)| d.frame).take(4).collect();
     let mut evidence = Vec::new();
     let checked = messages.iter().find(|(_, m, _)| !m.is_cut());
     if let Some((_, m, marked)) = checked.or(messages.first()) {

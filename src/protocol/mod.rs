@@ -10,8 +10,10 @@ mod dialogue;
 mod text;
 
 mod edp;
+mod esp;
 mod http;
 mod http2;
+mod ike;
 mod ssh;
 mod tls;
 
@@ -22,17 +24,18 @@ use crate::flow::{Dir, Head};
 use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
-pub static ALL: &[&dyn Protocol] = &[
-    &edp::Edp, //
-    &http::Http,
-    &http2::Http2,
-    &ssh::Ssh,
-    &tls::Tls,
-];
+pub static ALL: &[&dyn Protocol] =
+    &[&edp::Edp, &esp::EspInTcp, &esp::EspInUdp, &http::Http, &http2::Http2, &ike::IkeInUdp, &ssh::Ssh, &tls::Tls];
 
 /// The place in [`ALL`] of the recogniser with this name.
 pub fn index(name: &str) -> Option<usize> {
     ALL.iter().position(|p| p.name() == name)
+}
+
+/// An opaque mark for [`Finding::links`]: FNV-1a of what kind of identifier it is and its bytes.
+pub(crate) fn link(kind: &str, identifier: &[u8]) -> u64 {
+    let bytes = kind.bytes().chain(std::iter::once(0)).chain(identifier.iter().copied());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// A set of recognisers, by their place in [`ALL`].

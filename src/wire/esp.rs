@@ -40,7 +40,7 @@ impl<'a> Esp<'a> {
         let (spi, rest) = bytes.split_first_chunk::<4>()?;
         let (sequence, body) = rest.split_first_chunk::<4>()?;
         let spi = u32::from_be_bytes(*spi);
-        let legal = spi >= FIRST_SPI && len >= SHORTEST && len % 4 == 0;
+        let legal = spi >= FIRST_SPI && len >= SHORTEST && len.is_multiple_of(4);
         legal.then_some(Self { spi, sequence: u32::from_be_bytes(*sequence), body })
     }
 

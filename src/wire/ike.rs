@@ -302,7 +302,10 @@ mod tests {
     fn a_request_is_read() {
         let bytes = request();
         let ike = Ike::new(bytes.len(), &bytes).unwrap();
-        assert_eq!((ike.version(), ike.exchange().name(), ike.from_initiator()), (Version::V2, "IKE_SA_INIT", Some(true)));
+        assert_eq!(
+            (ike.version(), ike.exchange().name(), ike.from_initiator()),
+            (Version::V2, "IKE_SA_INIT", Some(true))
+        );
         assert_eq!(ike.chain(), Chain::Exact(1));
     }
 

@@ -4,7 +4,7 @@
 //! place in the program.
 
 pub mod edp;
-pub mod http2;
-pub mod tls;
 pub mod esp;
+pub mod http2;
 pub mod ike;
+pub mod tls;

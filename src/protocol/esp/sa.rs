@@ -1,0 +1,229 @@
+//! Security associations: the packets of one direction that share an SPI, and what their sequence numbers, lengths, IVs
+//! and bodies show.
+
+use crate::flow::{Dir, PrefixTally};
+use crate::packet::Time;
+use crate::wire::esp::Esp;
+
+/// The widest step between sequence numbers, put in order, that still counts as small: OpenVPN's and most ESP stacks'
+/// replay windows are 64 packets.
+const SMALL: u32 = 64;
+
+/// One ESP packet as it was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) frame: u64,
+    pub(super) time: Time,
+    pub(super) dir: Dir,
+    /// Length of the ESP packet, without markers.
+    pub(super) len: usize,
+    pub(super) esp: Esp<'a>,
+}
+
+/// The packets of one direction under one SPI.
+#[derive(Clone, Debug)]
+pub(super) struct Sa<'a> {
+    pub(super) dir: Dir,
+    pub(super) spi: u32,
+    pub(super) packets: Vec<Seen<'a>>,
+    /// All of the direction's packets under this SPI, kept or not, once there are enough for a tally.
+    pub(super) tally: Option<&'a PrefixTally>,
+}
+
+/// Groups packets by direction and SPI, in order of first appearance.
+pub(super) fn group<'a>(packets: impl Iterator<Item = Seen<'a>>) -> Vec<Sa<'a>> {
+    let mut list: Vec<Sa<'a>> = Vec::new();
+    for packet in packets {
+        let (dir, spi) = (packet.dir, packet.esp.spi());
+        match list.iter_mut().find(|sa| sa.dir == dir && sa.spi == spi) {
+            Some(sa) => sa.packets.push(packet),
+            None => list.push(Sa { dir, spi, packets: vec![packet], tally: None }),
+        }
+    }
+    list
+}
+
+/// What the sequence numbers of an SA did.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Sequence {
+    /// Small steps between neighbours when the different numbers are put in order.
+    pub(super) small: u32,
+    /// How many of them are exactly one.
+    pub(super) ones: u32,
+    /// Larger steps.
+    pub(super) large: u32,
+    /// The first number and the last.
+    pub(super) range: (u32, u32),
+    /// Whether each packet had the next number.
+    pub(super) gapless: bool,
+}
+
+impl Sequence {
+    /// Whether this is how a sender counts: at most one step in five is large, and the numbers do not fall.
+    pub(super) fn counts(&self) -> bool {
+        self.small > 0 && self.large * 4 <= self.small
+    }
+}
+
+/// How an explicit IV of eight bytes follows the sequence number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Rule {
+    /// IV XOR sequence number is constant (Linux, strongSwan).
+    Xor,
+    /// IV minus sequence number is constant (FreeBSD counts IVs from zero).
+    Minus,
+}
+
+/// An IV that follows the sequence number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Iv {
+    pub(super) rule: Rule,
+    /// The constant: the SA's salt.
+    pub(super) salt: u64,
+    /// Different sequence numbers that obey.
+    pub(super) agree: usize,
+    /// Of so many.
+    pub(super) of: usize,
+}
+
+impl Iv {
+    /// Whether the constant has a random upper half. If it has not, two counters that run side by side look the same.
+    pub(super) fn has_salt(&self) -> bool {
+        let high = (self.salt >> 32) as u32;
+        high.count_ones() >= 6 && high.count_zeros() >= 6
+    }
+}
+
+impl<'a> Sa<'a> {
+    /// Packets seen under this SPI.
+    pub(super) fn count(&self) -> u64 {
+        self.tally.map_or(0, |t| u64::from(t.packets)).max(self.packets.len() as u64)
+    }
+
+    /// Frames of the first few packets.
+    pub(super) fn frames(&self) -> impl Iterator<Item = u64> + use<'_, 'a> {
+        self.packets.iter().map(|p| p.frame)
+    }
+
+    /// What the sequence numbers did. Put in order first, since packets overtake each other and captures repeat them.
+    pub(super) fn sequence(&self) -> Sequence {
+        let mut numbers: Vec<u32> = self.packets.iter().map(|p| p.esp.sequence()).collect();
+        let falls = numbers.len() > 2 && numbers.is_sorted_by(|a, b| a > b);
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut sequence = Sequence::default();
+        for step in numbers.windows(2).filter_map(|w| Some(w.last()? - w.first()?)) {
+            sequence.ones += u32::from(step == 1);
+            sequence.small += u32::from(step <= SMALL);
+            sequence.large += u32::from(step > SMALL);
+        }
+        sequence.range = (numbers.first().copied().unwrap_or(0), numbers.last().copied().unwrap_or(0));
+        sequence.gapless = sequence.large == 0 && sequence.small == sequence.ones;
+        if falls {
+            sequence.large = u32::MAX / 8;
+        }
+        let Some(tally) = self.tally.filter(|t| t.packets as usize > self.packets.len()) else { return sequence };
+        let small = tally.steps_one + tally.steps_small;
+        sequence = Sequence {
+            small,
+            ones: tally.steps_one,
+            large: tally.steps_other,
+            range: (tally.first, tally.last),
+            gapless: tally.steps_small + tally.steps_back + tally.steps_zero + tally.steps_other == 0,
+        };
+        // Going back as often as forth is disorder only when packets overtake each other; a counter still gets ahead.
+        if tally.steps_back > small && tally.last.wrapping_sub(tally.first) > u32::MAX / 2 {
+            sequence.large = u32::MAX / 8;
+        }
+        sequence
+    }
+
+    /// Different lengths, and whether they all leave the same remainder modulo 16, and modulo 8.
+    pub(super) fn lengths(&self) -> (u32, bool, bool) {
+        let mut lengths: Vec<usize> = self.packets.iter().map(|p| p.len).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let first = lengths.first().copied().unwrap_or(0);
+        let one_class = |modulus: usize| lengths.iter().all(|l| l % modulus == first % modulus);
+        let (mut distinct, mut mod16, mut mod8) = (lengths.len() as u32, one_class(16), one_class(8));
+        // The tally counts payloads; behind a marker there is none for the SPI.
+        if let Some(tally) = self.tally {
+            let used = |class: usize| tally.lengths.by_mod16.iter().skip(class).step_by(8).any(|&n| n > 0);
+            mod16 &= tally.lengths.by_mod16.iter().filter(|&&n| n > 0).count() <= 1;
+            mod8 &= (0..8).filter(|&class| used(class)).count() <= 1;
+            distinct = distinct.max(tally.lengths.distinct());
+        }
+        (distinct, mod16, mod8)
+    }
+
+    /// Whether payloads under this SPI were seen that cannot be ESP because of their length.
+    pub(super) fn has_odd_lengths(&self) -> bool {
+        let Some(tally) = self.tally else { return false };
+        tally.lengths.by_mod16.iter().enumerate().any(|(class, &n)| class % 4 != 0 && n > 0)
+    }
+
+    /// How the first eight bytes of the body follow the sequence number, if they do in three of four packets.
+    pub(super) fn iv(&self) -> Option<Iv> {
+        [Rule::Xor, Rule::Minus].into_iter().find_map(|rule| self.iv_by(rule))
+    }
+
+    fn iv_by(&self, rule: Rule) -> Option<Iv> {
+        let mut salts: Vec<(u64, u32)> = Vec::with_capacity(self.packets.len());
+        for packet in &self.packets {
+            let (iv, number) = (packet.esp.iv8()?, packet.esp.sequence());
+            let salt = match rule {
+                Rule::Xor => iv ^ u64::from(number),
+                Rule::Minus => iv.wrapping_sub(u64::from(number)),
+            };
+            if salts.iter().all(|(_, n)| *n != number) {
+                salts.push((salt, number));
+            }
+        }
+        let of = salts.len();
+        let agreeing = |salt: u64| salts.iter().filter(|(s, _)| *s == salt).count();
+        let (agree, salt) = salts.iter().map(|(s, _)| (agreeing(*s), *s)).max()?;
+        (agree >= 2 && agree * 4 >= of * 3).then_some(Iv { rule, salt, agree, of })
+    }
+
+    /// Nanoseconds between the first packet kept and the last.
+    pub(super) fn span(&self) -> i64 {
+        match (self.packets.first(), self.packets.last()) {
+            (Some(first), Some(last)) => last.time.since(first.time),
+            _ => 0,
+        }
+    }
+
+    /// Whether the visible bodies, from byte `from` on, look as ciphertext does. `None` when too little is visible.
+    pub(super) fn body_is_random(&self, from: usize) -> Option<bool> {
+        let bodies: Vec<&[u8]> = self.packets.iter().filter_map(|p| p.esp.body().get(from..)).collect();
+        let visible = bodies.iter().map(|b| b.len()).min().unwrap_or(0).min(64);
+        if bodies.len() < 4 || visible < 4 {
+            return None;
+        }
+        // A byte position that never changes: 2^-24 for four packets and one position.
+        let at = |body: &[u8], i: usize| body.get(i).copied().unwrap_or(0);
+        let constant = (0..visible).filter(|&i| bodies.windows(2).all(|w| at(first(w), i) == at(last(w), i))).count();
+        // Set bits: a byte has 4 with variance 2. Six standard deviations.
+        let bytes = || bodies.iter().flat_map(|b| b.iter().take(128));
+        let (mut total, mut ones, mut counts) = (0i64, 0i64, [0i64; 256]);
+        for &byte in bytes() {
+            total += 1;
+            ones += i64::from(byte.count_ones());
+            if let Some(count) = counts.get_mut(usize::from(byte)) {
+                *count += 1;
+            }
+        }
+        let bits_even = (ones - 4 * total).pow(2) <= 72 * total;
+        // One value too often: mean total/256, and more than 12 + 3 times that has a chance below 2^-30.
+        let no_favourite = counts.iter().all(|&n| n <= 12 + 3 * total / 256);
+        Some(constant == 0 && bits_even && no_favourite)
+    }
+}
+
+fn first<'a>(w: &[&'a [u8]]) -> &'a [u8] {
+    w.first().copied().unwrap_or_default()
+}
+
+fn last<'a>(w: &[&'a [u8]]) -> &'a [u8] {
+    w.last().copied().unwrap_or_default()
+}

@@ -1,0 +1,161 @@
+//! IKE and ESP in TCP (RFC 8229, RFC 9329), seen from the start or joined in the middle.
+
+use super::family::{FRAMING, IKE, PREFIX};
+use super::sa::{self, Sa, Seen};
+use super::weigh::{conclude, weigh};
+use crate::flow::{Dir, Head};
+use crate::packet::Transport;
+use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, link};
+use crate::wire::esp::{Encapsulated, Esp, TCP_PREFIX, split_message};
+use crate::wire::ike::Ike;
+
+/// The recogniser.
+#[derive(Debug)]
+pub struct EspInTcp;
+
+/// How far into a stream that was joined in the middle a message is sought.
+const SEARCHED: usize = 3000;
+/// Messages that have to follow each other there.
+const FOLLOWING: usize = 3;
+/// A stream of which so much shows no chain of messages has none.
+const ENOUGH: usize = 6000;
+
+/// The messages of one direction.
+#[derive(Default)]
+struct Messages<'a> {
+    /// Frame of the prefix, if the stream begins with it.
+    prefix: Option<u64>,
+    esp: Vec<Seen<'a>>,
+    ike: Vec<(u64, Ike<'a>)>,
+    frames: Vec<u64>,
+}
+
+impl Protocol for EspInTcp {
+    fn name(&self) -> &'static str {
+        "esp-in-tcp"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 8229, RFC 9329"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() != Transport::Tcp {
+            return Assessment::Excluded;
+        }
+        let sent = head.stream(Dir::Originator);
+        let differs = sent.bytes().iter().zip(&TCP_PREFIX).any(|(a, b)| a != b);
+        if sent.start_seen() && differs {
+            return Assessment::Excluded;
+        }
+        let found = Dir::BOTH.map(|dir| messages(head, dir));
+        if found.iter().any(|m| m.prefix.is_some() || !m.frames.is_empty()) {
+            return Assessment::Recognised(finding(found));
+        }
+        let exhausted = Dir::BOTH.iter().any(|dir| head.stream(*dir).bytes().len() >= ENOUGH);
+        if exhausted { Assessment::Excluded } else { Assessment::NotNow }
+    }
+}
+
+/// Follows the chain of messages in one direction.
+fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
+    let stream = head.stream(dir);
+    let bytes = stream.bytes();
+    if let Some(rest) = bytes.strip_prefix(&TCP_PREFIX) {
+        let mut found = chain(head, dir, bytes.len() - rest.len());
+        found.prefix = stream.origin(0).map(|(frame, _)| frame);
+        return found;
+    }
+    if stream.start_seen() && dir == Dir::Responder {
+        let found = chain(head, dir, 0);
+        return if is_chain(&found) { found } else { Messages::default() };
+    }
+    let starts = 0..bytes.len().min(SEARCHED);
+    starts.filter(|at| plausible(bytes, *at)).map(|at| chain(head, dir, at)).find(is_chain).unwrap_or_default()
+}
+
+/// A cheap look at the place where a message may start: a sensible length, then an SPI or a marker.
+fn plausible(bytes: &[u8], at: usize) -> bool {
+    let here = bytes.get(at..).and_then(|b| b.first_chunk::<6>());
+    here.is_some_and(|[high, low, a, b, c, _]| {
+        let len = u16::from_be_bytes([*high, *low]);
+        (22..=9000).contains(&len) && (len % 4 == 2) | ([0, 0, 0] == [*a, *b, *c])
+    })
+}
+
+/// Whether a chain that was found by searching is one: three messages, and IKE or one sender's counter among them. Lengths
+/// alone fit noise once in 2^15 places.
+fn is_chain(found: &Messages<'_>) -> bool {
+    let counts = || sa::group(found.esp.iter().copied()).iter().any(|sa| sa.sequence().counts());
+    !found.ike.is_empty() || (found.frames.len() >= FOLLOWING && counts())
+}
+
+fn chain<'a>(head: &Head<'a>, dir: Dir, start: usize) -> Messages<'a> {
+    let stream = head.stream(dir);
+    let mut found = Messages::default();
+    let mut rest = stream.bytes().get(start..).unwrap_or_default();
+    let whole = stream.bytes().len();
+    while let Some((message, behind)) = split_message(rest) {
+        let origin = stream.origin(whole - rest.len()).unwrap_or_default();
+        let (frame, time) = origin;
+        match Encapsulated::of(message.len(), message) {
+            Encapsulated::Keepalive => {}
+            Encapsulated::Marked(bytes) => match Ike::new(bytes.len(), bytes) {
+                Some(ike) => found.ike.push((frame, ike)),
+                None => break,
+            },
+            Encapsulated::NonIkeMarked(_) => break,
+            Encapsulated::Bare(bytes) => match Esp::new(bytes.len(), bytes) {
+                Some(esp) => found.esp.push(Seen { frame, time, dir, len: bytes.len(), esp }),
+                None => break,
+            },
+        }
+        found.frames.push(frame);
+        rest = behind;
+    }
+    found
+}
+
+fn finding(found: [Messages<'_>; 2]) -> Finding {
+    let sas: Vec<Sa<'_>> = sa::group(found.iter().flat_map(|m| m.esp.iter().copied()));
+    let mut weighed = weigh(&sas);
+    let mut say = |family, bits: Bits, mut frames: Vec<u64>, text: String| {
+        frames.truncate(6);
+        if !frames.is_empty() {
+            weighed.evidence.push(Evidence { family, bits, frames, text: text.into() });
+        }
+    };
+    let [from_originator, _] = &found;
+    if let Some(frame) = from_originator.prefix {
+        say(&PREFIX, PREFIX.cap, vec![frame], "the stream begins with IKETCP".to_owned());
+    }
+    let frames: Vec<u64> = found.iter().flat_map(|m| m.frames.iter().take(3).copied()).collect();
+    let count: usize = found.iter().map(|m| m.frames.len()).sum();
+    let bits = if count >= FOLLOWING { FRAMING.cap } else { Bits::whole(4) };
+    say(&FRAMING, bits, frames, format!("{count} messages follow each other by lengths that count themselves"));
+    let ikes: Vec<_> =
+        Dir::BOTH.iter().flat_map(|dir| dir.of(&found).ike.iter().map(|(f, m)| (*dir, *f, *m))).collect();
+    say(&IKE, IKE.cap, ikes.iter().map(|i| i.1).collect(), "IKE with the Non-ESP Marker is in the stream".to_owned());
+    let mut finding = Finding { evidence: std::mem::take(&mut weighed.evidence), ..Finding::default() };
+    conclude(&mut finding, &sas, &weighed);
+    if from_originator.prefix.is_some() {
+        finding.server = Some(Dir::Responder);
+        *Dir::Originator.of_mut(&mut finding.spoke) = true;
+    }
+    for (dir, _, message) in &ikes {
+        *dir.of_mut(&mut finding.spoke) = true;
+        if let Some(from_initiator) = message.from_initiator() {
+            finding.server = finding.server.or(Some(if from_initiator { dir.other() } else { *dir }));
+        }
+        let mark = link("ike.initiator-spi", &message.initiator_spi());
+        if !finding.links.contains(&mark) {
+            finding.links.push(mark);
+        }
+    }
+    if !ikes.is_empty() {
+        finding.also.push("ike");
+    }
+    let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
+    finding.settled = certain && finding.spoke == [true, true] && !sas.is_empty();
+    finding
+}

@@ -1,0 +1,157 @@
+//! ESP in UDP (RFC 3948), with or without IKE on the same flow, on any port.
+
+use super::family::{FOREIGN, IKE, KEEPALIVE, MARKER};
+use super::sa::{self, Sa, Seen};
+use super::weigh::{conclude, weigh};
+use crate::flow::{Datagram, Head};
+use crate::packet::Transport;
+use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, ike};
+use crate::wire::esp::{Encapsulated, Esp};
+
+/// The recogniser.
+#[derive(Debug)]
+pub struct EspInUdp;
+
+/// What a datagram is, if the flow carries ESP.
+#[derive(Clone, Copy, Debug)]
+enum Kind<'a> {
+    Esp(Esp<'a>),
+    /// ESP behind the non-IKE marker.
+    Marked(Esp<'a>),
+    Ike {
+        /// Behind the Non-ESP Marker.
+        marked: bool,
+    },
+    Keepalive,
+    /// Neither.
+    Foreign,
+    /// Cut too short to tell.
+    Cut,
+}
+
+fn kind<'a>(d: &Datagram<'a>) -> Kind<'a> {
+    if let Some((_, marked)) = ike::message(d) {
+        return Kind::Ike { marked };
+    }
+    if d.bytes.len() < 8 && d.len >= 20 && d.len.is_multiple_of(4) {
+        return Kind::Cut;
+    }
+    match Encapsulated::of(d.len, d.bytes) {
+        Encapsulated::Keepalive => Kind::Keepalive,
+        // Cut before IKE's header ends.
+        Encapsulated::Marked(_) if d.bytes.len() < 24 && !d.is_whole() => Kind::Cut,
+        Encapsulated::Marked(_) => Kind::Foreign,
+        Encapsulated::NonIkeMarked(bytes) => Esp::new(d.len - 8, bytes).map_or(Kind::Foreign, Kind::Marked),
+        Encapsulated::Bare(bytes) => Esp::new(d.len, bytes).map_or(Kind::Foreign, Kind::Esp),
+    }
+}
+
+/// Whether neither ESP nor IKE can come of this flow: at least four datagrams, and at least half of all, can be neither.
+pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
+    let (mut foreign, mut total) = (0u32, 0u32);
+    for datagram in head.datagrams() {
+        total += 1;
+        foreign += u32::from(matches!(kind(&datagram), Kind::Foreign));
+    }
+    foreign > 0 && foreign * 2 >= total && (foreign >= 4 || (head.ended() && foreign == total))
+}
+
+impl Protocol for EspInUdp {
+    fn name(&self) -> &'static str {
+        "esp-in-udp"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 3948, RFC 4303"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() != Transport::Udp {
+            return Assessment::Excluded;
+        }
+        let kinds: Vec<(Datagram<'_>, Kind<'_>)> = head.datagrams().map(|d| (d, kind(&d))).collect();
+        let sas = associations(head, &kinds);
+        if sas.is_empty() {
+            return if udp_is_hopeless(head) { Assessment::Excluded } else { Assessment::NotNow };
+        }
+        let finding = finding(head, &kinds, &sas);
+        if finding.bits() > Bits::ZERO {
+            Assessment::Recognised(finding)
+        } else if udp_is_hopeless(head) {
+            Assessment::Excluded
+        } else {
+            Assessment::NotNow
+        }
+    }
+}
+
+/// The SAs of a flow. Those under whose SPI something came that ESP cannot be are left out.
+fn associations<'a>(head: &Head<'a>, kinds: &[(Datagram<'a>, Kind<'a>)]) -> Vec<Sa<'a>> {
+    let packets = kinds.iter().filter_map(|(d, kind)| {
+        let (len, esp) = match kind {
+            Kind::Esp(esp) => (d.len, *esp),
+            Kind::Marked(esp) => (d.len - 8, *esp),
+            _ => return None,
+        };
+        Some(Seen { frame: d.frame, time: d.time, dir: d.dir, len, esp })
+    });
+    let mut sas = sa::group(packets);
+    for sa in &mut sas {
+        let tally = head.tally(sa.dir);
+        sa.tally = tally.and_then(|t| t.prefixes().iter().find(|p| p.prefix == sa.spi.to_be_bytes()));
+    }
+    let impossible = |sa: &Sa<'_>| {
+        let same = |d: &Datagram<'_>| d.dir == sa.dir && d.bytes.starts_with(&sa.spi.to_be_bytes());
+        sa.has_odd_lengths() || kinds.iter().any(|(d, k)| matches!(k, Kind::Foreign) && same(d))
+    };
+    sas.retain(|sa| !impossible(sa));
+    sas
+}
+
+fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) -> Finding {
+    let mut weighed = weigh(sas);
+    let frames = |wanted: fn(&Kind<'_>) -> bool| -> Vec<u64> {
+        kinds.iter().filter(|(_, k)| wanted(k)).map(|(d, _)| d.frame).take(4).collect()
+    };
+    let mut say = |family, bits, frames: Vec<u64>, text: &'static str| {
+        if !frames.is_empty() {
+            weighed.evidence.push(Evidence { family, bits, frames, text: text.into() });
+        }
+    };
+    // Either IKE or ESP has a marker in front where both share a flow.
+    let ike_frames =
+        [frames(|k| matches!(k, Kind::Ike { marked: true })), frames(|k| matches!(k, Kind::Ike { marked: false }))];
+    let with_ike = ike_frames.iter().any(|f| !f.is_empty());
+    let esp_marked = kinds.iter().any(|(_, k)| matches!(k, Kind::Marked(_)));
+    let esp_bare = kinds.iter().any(|(_, k)| matches!(k, Kind::Esp(_)));
+    let [behind_marker, unmarked] = ike_frames;
+    if esp_bare && !behind_marker.is_empty() {
+        say(&IKE, IKE.cap, behind_marker, "IKE with the Non-ESP Marker is on the same flow");
+    } else if esp_marked {
+        say(&IKE, IKE.cap, unmarked, "IKE is on the same flow");
+    }
+    let esp_frames = frames(|k| matches!(k, Kind::Esp(_) | Kind::Marked(_)));
+    if !esp_frames.is_empty() {
+        say(&KEEPALIVE, KEEPALIVE.cap, frames(|k| matches!(k, Kind::Keepalive)), "NAT-keepalives of one byte 0xFF");
+    }
+    let marked = frames(|k| matches!(k, Kind::Marked(_)));
+    let non_ike_marker = !marked.is_empty();
+    say(&MARKER, MARKER.cap, marked, "eight zero bytes, the non-IKE marker, precede each ESP packet");
+    let foreign = frames(|k| matches!(k, Kind::Foreign));
+    let (foreign_count, all) = (kinds.iter().filter(|(_, k)| matches!(k, Kind::Foreign)).count(), kinds.len());
+    if foreign_count * 8 > all {
+        say(&FOREIGN, Bits::whole(-12), foreign, "datagrams that are neither ESP nor IKE nor keepalives");
+    }
+    let mut finding = Finding { evidence: std::mem::take(&mut weighed.evidence), ..Finding::default() };
+    conclude(&mut finding, sas, &weighed);
+    if non_ike_marker {
+        finding.variant = Some("non-ike-marker".into());
+    }
+    if with_ike {
+        ike::complete(&mut finding, head);
+    }
+    let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
+    let [originator, responder] = weighed.counted;
+    finding.settled = certain && originator >= 2 && responder >= 2;
+    finding
+}
