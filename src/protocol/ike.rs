@@ -12,7 +12,7 @@ use crate::wire::ike::{self, Chain, Ike, Version};
 
 /// The recogniser.
 #[derive(Debug)]
-pub struct IkeInUdp;
+pub(super) struct IkeInUdp;
 
 /// A header in which everything fits. Chance: version 8 bits, exchange 4 and more, flags 5, next payload 2 and more, length
 /// 32, a first request's responder SPI and message ID 96. No other protocol with this header is known (GDOI, RFC 8263,

@@ -11,7 +11,7 @@ use crate::wire::ike::Ike;
 
 /// The recogniser.
 #[derive(Debug)]
-pub struct EspInTcp;
+pub(in crate::protocol) struct EspInTcp;
 
 /// How far into a stream that was joined in the middle a message is sought.
 const SEARCHED: usize = 3000;

@@ -10,7 +10,7 @@ use crate::wire::esp::{Encapsulated, Esp};
 
 /// The recogniser.
 #[derive(Debug)]
-pub struct EspInUdp;
+pub(in crate::protocol) struct EspInUdp;
 
 /// What a datagram is, if the flow carries ESP.
 #[derive(Clone, Copy, Debug)]
