@@ -6,7 +6,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::{Bits, Family, text};
-use crate::wire::tls::{ContentType, Handshake, Hello, Record};
+use crate::wire::tls::{Handshake, Hello, Record};
 
 /// Record and handshake headers agree: 40 bits by chance. Anybody can send a hello to anything, so it stays below certain.
 static CLIENT: Family = Family { id: "tls.client-hello", cap: Bits::whole(24) };
