@@ -1,5 +1,7 @@
 //! The direction of dependencies, as ARCHITECTURE.md draws it.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 /// Each layer and the layers it may name.
