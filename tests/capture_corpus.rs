@@ -48,7 +48,9 @@ fn every_capture_is_read_without_panic() {
                     assert_eq!(frame.data.len(), reference.len as usize);
                     packets.clear();
                     let fate = parser.parse(&frame, reference.start, &mut packets);
-                    assert_eq!(fate == Fate::Flows, !packets.is_empty(), "{} {number} {fate:?}", path.display());
+                    // Earlier fragments may be given up meanwhile; they have their own frame's number.
+                    let own = packets.iter().any(|packet| packet.frame == number);
+                    assert_eq!(fate == Fate::Flows, own, "{} {number} {fate:?}", path.display());
                 }
             }
         }

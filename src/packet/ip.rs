@@ -9,6 +9,8 @@ use super::{Fate, Ip, Malformed};
 pub(super) struct Datagram<'a> {
     pub source: Ip,
     pub destination: Ip,
+    /// IPv6 rather than IPv4.
+    pub v6: bool,
     /// IP protocol number of the payload.
     pub protocol: u8,
     /// Set when the payload is a fragment.
@@ -62,6 +64,7 @@ pub(super) fn v4(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
     Ok(Datagram {
         source: Ip::v4([s0, s1, s2, s3]),
         destination: Ip::v4([d0, d1, d2, d3]),
+        v6: false,
         protocol,
         fragment,
         payload,
@@ -83,8 +86,14 @@ pub(super) fn v6(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
     if stated > 0 {
         payload = payload.with_wire(stated);
     }
-    let mut datagram =
-        Datagram { source: address(8), destination: address(24), protocol: header[6], fragment: None, payload };
+    let mut datagram = Datagram {
+        source: address(8),
+        destination: address(24),
+        v6: true,
+        protocol: header[6],
+        fragment: None,
+        payload,
+    };
     if stated == 0
         && datagram.protocol == 0
         && let Some(length) = jumbo_length(datagram.payload.data)

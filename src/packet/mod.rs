@@ -4,14 +4,21 @@
 
 mod address;
 mod fate;
+mod fit;
+mod fragment;
 mod ip;
 mod link;
 mod parse;
 mod parsed;
+mod ppp;
 mod rest;
+mod shim;
 mod transport;
+mod tunnel;
+mod wlan;
 
 pub use address::{Endpoint, Ip, Time, Transport};
 pub use fate::{Fate, Malformed, Other, Wlan};
-pub use parse::Parser;
+pub use fragment::FragmentCounts;
+pub use parse::{Parser, TunnelView};
 pub use parsed::{Frame, LinkType, Packet, Payload, TcpFields, Tunnel, TunnelKind};

@@ -1,17 +1,36 @@
 //! The parser: one frame in, the packets found in it out.
 
+use super::fragment::{FragmentCounts, Key, Origin, Reassembler, Whole};
 use super::ip::{self, Datagram};
-use super::link::{self, Network};
+use super::link::{self, IPV4, IPV6, Network};
 use super::rest::{Rest, be16};
-use super::transport::{self, fate};
-use super::{Endpoint, Fate, Frame, Malformed, Other, Packet, Payload, Time, Tunnel};
+use super::transport::{self, Segment};
+use super::{Endpoint, Fate, Frame, Malformed, Other, Packet, Payload, Time, Tunnel, fit, shim, tunnel, wlan};
+use std::sync::Arc;
 
-/// How many VLAN tags, labels and the like are taken off one frame before it is given up.
-const MAX_TAGS: usize = 8;
+/// How many tags, labels and other shims are taken off one frame before it is given up.
+const MAX_SHIMS: usize = 16;
+/// How many tunnels and reassembled datagrams may lie within each other.
+const MAX_DEPTH: u8 = 4;
 
-/// Parses the frames of one capture.
+/// Which layers of a tunnelled packet are wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum TunnelView {
+    /// The outer packet and, as packets of their own, those inside.
+    #[default]
+    Both,
+    /// Only the innermost: a packet that carries others does not count itself.
+    Inner,
+    /// Only the outer: no tunnel is opened.
+    Outer,
+}
+
+/// Parses the frames of one capture. It holds the fragments that wait for others.
 #[derive(Debug, Default)]
-pub struct Parser {}
+pub struct Parser {
+    view: TunnelView,
+    fragments: Reassembler,
+}
 
 /// What is known of the frame around the layer that is being read.
 #[derive(Clone, Copy)]
@@ -20,6 +39,9 @@ struct Context {
     time: Time,
     vlan: Option<u16>,
     tunnel: Option<Tunnel>,
+    depth: u8,
+    /// The bytes lie in a buffer of their own, not in the block.
+    owned: bool,
 }
 
 impl Parser {
@@ -28,10 +50,20 @@ impl Parser {
         Self::default()
     }
 
-    /// Finds the packets in `frame` and adds them to `out`. `at` is where the frame starts in its block: payload ranges
-    /// are relative to the block.
+    /// A parser that gives these layers of tunnelled packets.
+    pub fn with_tunnels(view: TunnelView) -> Self {
+        Self { view, ..Self::default() }
+    }
+
+    /// Finds the packets in `frame` and adds them to `out`, outermost first. `at` is where the frame starts in its block:
+    /// payload ranges are relative to the block.
+    ///
+    /// A fragment may also drive out earlier ones that waited too long. Their start is added as a packet with the number
+    /// and time of its own frame, and does not bear on this frame's fate.
+    #[inline]
     pub fn parse(&mut self, frame: &Frame<'_>, at: u32, out: &mut Vec<Packet>) -> Fate {
-        let mut context = Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None };
+        let mut context =
+            Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None, depth: 0, owned: false };
         let wire = frame.wire_len.max(frame.data.len() as u32);
         let result = link::network(frame.link, Rest { data: frame.data, wire, at })
             .and_then(|network| self.network(&mut context, network, out));
@@ -41,55 +73,198 @@ impl Parser {
         }
     }
 
+    /// Gives up the fragments that still wait for others. To be called at the end of the capture.
+    pub fn finish(&mut self, out: &mut Vec<Packet>) {
+        self.give_up(None, out);
+    }
+
+    /// What became of fragmented datagrams so far.
+    pub fn fragments(&self) -> FragmentCounts {
+        self.fragments.counts
+    }
+
     #[inline]
     fn network(&mut self, context: &mut Context, network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
-        let mut network = network;
-        for _ in 0..MAX_TAGS {
+        match network {
+            Network::EtherType(IPV4, rest) => self.datagram(context, ip::v4(rest)?, out),
+            Network::EtherType(IPV6, rest) => self.datagram(context, ip::v6(rest)?, out),
+            Network::Ip(rest) => self.datagram(context, ip::any(rest)?, out),
+            other => self.shims(context, other, out),
+        }
+    }
+
+    /// Takes off what stands before IP.
+    fn shims(&mut self, context: &mut Context, mut network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        for _ in 0..MAX_SHIMS {
             network = match network {
-                Network::Ip(rest) => return self.datagram(context, ip::any(rest)?, out),
-                Network::EtherType(0x0800, rest) => return self.datagram(context, ip::v4(rest)?, out),
-                Network::EtherType(0x86dd, rest) => return self.datagram(context, ip::v6(rest)?, out),
-                // 802.1Q, 802.1ad, and the tags that came before the standard.
-                Network::EtherType(0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300, rest) => vlan(context, rest)?,
-                Network::EtherType(other, _) => return Err(Fate::Other(Other::EtherType(other))),
+                Network::EtherType(IPV4 | IPV6, _) | Network::Ip(_) => return self.network(context, network, out),
+                Network::Link(link, rest) => link::network(link, rest)?,
+                Network::Aggregate(rest) => return self.aggregate(context, rest, out),
+                Network::EtherType(ether_type, rest) => {
+                    if shim::is_vlan(ether_type) && rest.data.len() >= 2 {
+                        context.vlan.get_or_insert(be16(rest.data, 0) & 0x0fff);
+                    }
+                    shim::peel(ether_type, rest)?
+                }
             };
         }
         Err(Fate::Malformed(Malformed::LinkHeader))
     }
 
+    /// The frames in an 802.11 aggregate; the fate is that of the first that has flows, else of the first.
+    fn aggregate(&mut self, context: &mut Context, rest: Rest<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        let mut result = None;
+        let mut rest = Some(rest);
+        while let Some((network, next)) = rest.and_then(wlan::subframe) {
+            // An aggregate within an aggregate cannot be: a subframe starts with LLC.
+            let fate = network.and_then(|network| self.network(context, network, out));
+            result = if result == Some(Ok(())) || result.is_some() && fate.is_err() { result } else { Some(fate) };
+            rest = next;
+        }
+        result.unwrap_or(Err(Fate::Malformed(Malformed::LinkHeader)))
+    }
+
     #[inline]
     fn datagram(&mut self, context: &Context, datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         if datagram.fragment.is_some() {
+            return self.fragment(context, &datagram, out);
+        }
+        match datagram.protocol {
+            17 => {
+                let segment = transport::udp(datagram.payload)?;
+                let opened = match self.view {
+                    TunnelView::Outer => None,
+                    _ if context.depth >= MAX_DEPTH => None,
+                    _ => tunnel::in_udp(segment.payload, (datagram.source, datagram.destination)),
+                };
+                if opened.is_none() || self.view == TunnelView::Both {
+                    push(context, &datagram, &segment, out);
+                }
+                match opened {
+                    None => Ok(()),
+                    Some(inner) => match self.inner(context, inner, out) {
+                        Err(fate) if self.view == TunnelView::Inner => Err(fate),
+                        _ => Ok(()),
+                    },
+                }
+            }
+            6 => {
+                push(context, &datagram, &transport::tcp(datagram.payload)?, out);
+                Ok(())
+            }
+            _ => self.portless(context, datagram, out),
+        }
+    }
+
+    /// A protocol without ports: a tunnel, an authentication header, or something to count.
+    fn portless(&mut self, context: &Context, mut datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        let fate = Fate::Other(Other::Ip(datagram.protocol));
+        if datagram.protocol == 51 {
+            // It hides nothing. Its length is in words, less two (RFC 4302).
+            let &[next, length, ..] = datagram.payload.header::<12>().map_err(|_| fate)?;
+            let payload = datagram.payload.after(usize::from(length) * 4 + 8).map_err(|_| fate)?;
+            (datagram.protocol, datagram.payload) = (next, payload);
+            return match next {
+                6 | 17 if fit::transport(&datagram, false) => self.datagram(context, datagram, out),
+                _ => Err(fate),
+            };
+        }
+        if self.view == TunnelView::Outer || context.depth >= MAX_DEPTH {
+            return Err(fate);
+        }
+        let inner = tunnel::in_ip(datagram.protocol, datagram.payload).ok_or(fate)?;
+        match self.inner(context, inner, out) {
+            // Nothing with ports in it: the frame counts as what it is outside.
+            Err(_) if self.view == TunnelView::Both => Err(fate),
+            result => result,
+        }
+    }
+
+    fn inner(&mut self, context: &Context, inner: tunnel::Inner<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        let mut context = Context { tunnel: Some(inner.tunnel), depth: context.depth + 1, ..*context };
+        self.network(&mut context, inner.network, out)
+    }
+
+    fn fragment(&mut self, context: &Context, datagram: &Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        let Some(header) = datagram.fragment else { return Err(Fate::Other(Other::Fragment)) };
+        if context.depth >= MAX_DEPTH {
             return Err(Fate::Other(Other::Fragment));
         }
-        let segment = match datagram.protocol {
-            17 => transport::udp(datagram.payload)?,
-            6 => transport::tcp(datagram.payload)?,
-            other => return Err(Fate::Other(Other::Ip(other))),
-        };
-        out.push(Packet {
-            frame: context.frame,
-            time: context.time,
-            source: Endpoint { ip: datagram.source, port: segment.source_port },
-            destination: Endpoint { ip: datagram.destination, port: segment.destination_port },
-            transport: segment.transport,
+        let key = Key {
+            source: datagram.source,
+            destination: datagram.destination,
+            id: header.id,
+            protocol: (!datagram.v6).then_some(datagram.protocol),
             tunnel: context.tunnel,
-            vlan: context.vlan,
-            tcp: segment.tcp,
-            wire_len: segment.payload.wire,
-            payload: Payload::Block(segment.payload.range()),
-        });
-        Ok(())
+        };
+        let origin = Origin { frame: context.frame, time: context.time, vlan: context.vlan, tunnel: context.tunnel };
+        let result = self.fragments.add(key, header, datagram.protocol, datagram.payload, origin);
+        self.give_up(Some(context.time), out);
+        let whole = result?;
+        let wire = whole.wire.unwrap_or(0).max(whole.bytes.len() as u32);
+        let payload = Rest { data: &whole.bytes, wire, at: 0 };
+        let mut datagram = Datagram { protocol: whole.protocol, fragment: None, payload, ..*datagram };
+        if datagram.v6 {
+            ip::extensions(&mut datagram)?;
+        }
+        let context = Context { depth: context.depth + 1, owned: true, ..*context };
+        self.datagram(&context, datagram, out)
+    }
+
+    /// Hands on the start of datagrams that are given up, where it holds a transport header.
+    fn give_up(&mut self, now: Option<Time>, out: &mut Vec<Packet>) {
+        while let Some(given_up) = self.fragments.give_up(now) {
+            if let Some(whole) = given_up {
+                start_of(&whole, out);
+            }
+        }
     }
 }
 
-/// Takes off a VLAN tag; the outermost identifier is kept.
-fn vlan<'a>(context: &mut Context, rest: Rest<'a>) -> Result<Network<'a>, Fate> {
-    let tag = rest.header::<4>().map_err(|short| fate(short, Malformed::LinkHeader))?;
-    context.vlan.get_or_insert(be16(tag, 0) & 0x0fff);
-    let payload = rest.after(4).map_err(|short| fate(short, Malformed::LinkHeader))?;
-    match be16(tag, 2) {
-        length @ 0..=1500 => link::llc(payload.with_wire(payload.wire.min(u32::from(length)))),
-        ether_type => Ok(Network::EtherType(ether_type, payload)),
+/// The packet that starts an incomplete datagram.
+fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
+    // Without the last fragment, only UDP's own length says how long the datagram was.
+    let stated = if whole.protocol == 17 { u32::from(be16(&whole.bytes, 4)) } else { 0 };
+    let wire = whole.wire.unwrap_or(stated).max(whole.bytes.len() as u32);
+    let mut datagram = Datagram {
+        source: whole.key.source,
+        destination: whole.key.destination,
+        v6: whole.key.protocol.is_none(),
+        protocol: whole.protocol,
+        fragment: None,
+        payload: Rest { data: &whole.bytes, wire, at: 0 },
+    };
+    if datagram.v6 && ip::extensions(&mut datagram).is_err() {
+        return;
     }
+    let segment = match datagram.protocol {
+        17 => transport::udp(datagram.payload),
+        6 => transport::tcp(datagram.payload),
+        _ => return,
+    };
+    let Origin { frame, time, vlan, tunnel } = whole.origin;
+    if let Ok(segment) = segment {
+        push(&Context { frame, time, vlan, tunnel, depth: 0, owned: true }, &datagram, &segment, out);
+    }
+}
+
+#[inline]
+fn push(context: &Context, datagram: &Datagram<'_>, segment: &Segment<'_>, out: &mut Vec<Packet>) {
+    let payload = if context.owned {
+        Payload::Owned(Arc::from(segment.payload.data))
+    } else {
+        Payload::Block(segment.payload.range())
+    };
+    out.push(Packet {
+        frame: context.frame,
+        time: context.time,
+        source: Endpoint { ip: datagram.source, port: segment.source_port },
+        destination: Endpoint { ip: datagram.destination, port: segment.destination_port },
+        transport: segment.transport,
+        tunnel: context.tunnel,
+        vlan: context.vlan,
+        tcp: segment.tcp,
+        wire_len: segment.payload.wire,
+        payload,
+    });
 }

@@ -1,6 +1,7 @@
 //! What goes in (a frame) and what comes out (a packet with a 5-tuple and a payload).
 
 use super::{Endpoint, Time, Transport};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -47,6 +48,23 @@ pub enum TunnelKind {
     Gre,
     /// IPv4 or IPv6 in IPv4 or IPv6: RFC 2003, 2473, 4213.
     IpInIp,
+    /// Ethernet or MPLS straight in IP: RFC 3378, 4023, 8986.
+    EthernetInIp,
+}
+
+impl TunnelKind {
+    /// A short lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::GtpU => "gtp-u",
+            Self::Teredo => "teredo",
+            Self::Gre => "gre",
+            Self::IpInIp => "ip-in-ip",
+            Self::EthernetInIp => "ethernet-in-ip",
+        }
+    }
 }
 
 /// The innermost tunnel that a packet was found in.
@@ -55,7 +73,22 @@ pub struct Tunnel {
     /// Which encapsulation.
     pub kind: TunnelKind,
     /// VNI or GRE key, where there is one. It belongs to the flow key, since inner addresses may overlap.
+    ///
+    /// GTP-U's TEID differs between the directions, and which two belong together is only said in signalling that the
+    /// capture may not hold. There it is a hash of the two outer addresses in either order, which the directions share:
+    /// equal inner addresses behind other gateways stay apart, and no flow is split. It is for keys, not for people.
     pub id: Option<u32>,
+}
+
+/// `vxlan 42`, `gtp-u`: what a person may know the tunnel by.
+impl fmt::Display for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.name())?;
+        match self.id {
+            Some(id) if self.kind != TunnelKind::GtpU => write!(f, " {id}"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The fields of a TCP header that stream reassembly needs.

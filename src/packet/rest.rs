@@ -14,8 +14,8 @@ pub(super) struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    #[cfg(test)]
     /// A run with all its bytes captured.
+    #[cfg(test)]
     pub(super) fn whole(data: &'a [u8]) -> Self {
         Self { data, wire: data.len() as u32, at: 0 }
     }
@@ -24,13 +24,6 @@ impl<'a> Rest<'a> {
     #[inline]
     pub(super) fn header<const N: usize>(&self) -> Result<&'a [u8; N], Short> {
         self.data.first_chunk().ok_or(if (self.wire as usize) < N { Short::OnTheWire } else { Short::Cut })
-    }
-
-    /// The first `len` bytes.
-    #[allow(dead_code)]
-    #[inline]
-    pub(super) fn bytes(&self, len: usize) -> Result<&'a [u8], Short> {
-        self.data.get(..len).ok_or(if (self.wire as usize) < len { Short::OnTheWire } else { Short::Cut })
     }
 
     /// What follows the first `len` bytes, which must have been captured.
