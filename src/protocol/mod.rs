@@ -3,19 +3,31 @@
 //! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
+mod datagrams;
 pub mod decide;
-pub mod evidence;
-
 mod dialogue;
-mod text;
-
+pub mod dns;
+pub mod dtls;
 mod edp;
 mod esp;
+pub mod evidence;
 mod http;
 mod http2;
 mod ike;
+pub mod llmnr;
+pub mod mdns;
+pub mod netbios_ns;
+pub mod ntp;
+pub mod quic;
+#[cfg(test)]
+mod replay;
+pub mod rtcp;
+pub mod rtp;
 mod ssh;
+pub mod stun;
+mod text;
 mod tls;
+pub mod wireguard;
 
 pub use decide::{Decision, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
@@ -25,7 +37,25 @@ use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] =
-    &[&edp::Edp, &esp::EspInTcp, &esp::EspInUdp, &http::Http, &http2::Http2, &ike::IkeInUdp, &ssh::Ssh, &tls::Tls];
+    &[&edp::Edp, &esp::EspInTcp, &esp::EspInUdp, &http2::Http2, &http::Http, &ike::IkeInUdp, &ssh::Ssh, &tls::Tls];
+pub static ALL: &[&dyn Protocol] = &[
+    &dns::Dns,
+    &dtls::Dtls,
+    &edp::Edp,
+    &http2::Http2,
+    &http::Http,
+    &llmnr::Llmnr,
+    &mdns::Mdns,
+    &netbios_ns::NetbiosNs,
+    &ntp::Ntp,
+    &quic::Quic,
+    &rtcp::Rtcp,
+    &rtp::Rtp,
+    &ssh::Ssh,
+    &stun::Stun,
+    &tls::Tls,
+    &wireguard::WireGuard,
+];
 
 /// The place in [`ALL`] of the recogniser with this name.
 pub fn index(name: &str) -> Option<usize> {

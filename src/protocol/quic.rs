@@ -1,0 +1,83 @@
+//! QUIC by its long headers. Short headers have one fixed bit and are believed only in company.
+
+use super::datagrams::{self, item};
+use super::{Assessment, Bits, Family, Finding, Protocol};
+use crate::flow::Head;
+use crate::wire::quic::{Kind, Long};
+
+/// QUIC, the IETF's and (variants Q043 to Q050) Google's.
+pub struct Quic;
+
+/// A long header with a version in use (2^-28 for all of them), legal connection IDs and a length that fits.
+static HEADER: Family = Family { id: "quic.long-header", cap: Bits::whole(16) };
+/// A client's Initial fills a datagram of at least 1,200 bytes (RFC 9000 section 14.1).
+static INITIAL: Family = Family { id: "quic.initial-size", cap: Bits::whole(6) };
+/// The server's destination connection ID is the client's source connection ID (or, for none, both are empty): up to
+/// 160 random bits that move to another place. Empty ones prove only that both speak in long headers.
+static ECHO: Family = Family { id: "quic.connection-id-echo", cap: Bits::whole(14) };
+
+impl Protocol for Quic {
+    fn name(&self) -> &'static str {
+        "quic"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 9000"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        let mut short = 0;
+        let reading = datagrams::read(head, |d| match d.bytes.first()? {
+            0x80.. if d.len >= 15 => Long::new(d.bytes, d.len),
+            0x40..0x80 => {
+                short += 1;
+                None
+            }
+            _ => None,
+        });
+        if reading.hits.is_empty() {
+            return reading.nothing();
+        }
+        let foreign = reading.misses.iter().sum::<u64>().saturating_sub(short);
+        if foreign > reading.hits.len() as u64 {
+            return Assessment::NotNow;
+        }
+        let mut finding = Finding { spoke: reading.spoke(), ..Finding::default() };
+        let text = "a long header with a version in use, legal connection IDs and a length that fits";
+        let bits = 13 + reading.hits.len() as i32;
+        finding.evidence.push(item(&HEADER, bits, reading.frames(|_| true), text));
+        let initial = |h: &&datagrams::Hit<'_, Long<'_>>| h.message.kind == Kind::Initial && h.datagram.len >= 1200;
+        if let Some(hit) = reading.hits.iter().find(initial) {
+            let text = "the Initial comes in a datagram of at least 1,200 bytes";
+            finding.evidence.push(item(&INITIAL, 6, vec![hit.datagram.frame], text));
+            finding.server = Some(hit.datagram.dir.other());
+        }
+        let echo = reading.answer(|a, b| a.scid == b.dcid && (!a.scid.is_empty() || b.kind == Kind::Initial));
+        if let Some((query, reply)) = echo {
+            let (bits, text) = match query.message.scid.len() {
+                0..4 => (8, "both sides send long headers of the same version, without a connection ID for the client"),
+                _ => (14, "one side's destination connection ID is the other's source connection ID"),
+            };
+            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            finding.evidence.push(item(&ECHO, bits, frames, text));
+            finding.server = finding.server.or(Some(reply.datagram.dir));
+        }
+        let version = reading.hits.iter().rev().find_map(|h| h.message.version.name());
+        finding.variant = version.map(Into::into);
+        finding.settled = echo.is_some() && finding.bits() >= Bits::whole(30);
+        Assessment::Recognised(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Dir;
+    use crate::protocol::{Band, replay};
+
+    #[test]
+    fn the_capture_is_recognised() {
+        let finding = replay::expect(&Quic, "aioquic.pcap", Band::Certain);
+        assert_eq!((finding.server, finding.variant.as_deref()), (Some(Dir::Responder), Some("v1")));
+    }
+}

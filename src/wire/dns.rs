@@ -1,0 +1,265 @@
+//! A DNS message, RFC 1035 section 4. mDNS (RFC 6762), LLMNR (RFC 4795) and the NetBIOS name service (RFC 1002) share
+//! the format and differ in flags, classes and names; [`Message::dialect`] tells them apart as far as the bytes do.
+//!
+//! ```text
+//!  0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
+//! +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+//! |                      ID                       |
+//! |QR|   Opcode  |AA|TC|RD|RA| Z|AD|CD|   RCODE   |
+//! |                    QDCOUNT                    |
+//! |                    ANCOUNT                    |
+//! |                    NSCOUNT                    |
+//! |                    ARCOUNT                    |
+//! +--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+--+
+//! | questions: name, type, class                  |
+//! | records: name, type, class, TTL, length, data |
+//! ```
+
+use super::cursor::Cursor;
+
+/// Length of the header in bytes.
+pub const HEADER_LEN: usize = 12;
+/// More records than this in one section are taken for chance.
+const MOST_RECORDS: u16 = 512;
+
+/// Which protocol of the family a message belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// RFC 1035.
+    Dns,
+    /// RFC 6762.
+    Mdns,
+    /// RFC 4795.
+    Llmnr,
+    /// RFC 1002 section 4.2.
+    NetbiosNs,
+}
+
+/// A message whose header, questions and, as far as it is visible, records hold together.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    id: u16,
+    flags: u16,
+    counts: [u16; 4],
+    question: &'a [u8],
+    kind: u16,
+    class: u16,
+    top_bit: bool,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a message of `len` bytes of which `bytes` is visible. All questions must be visible; when the whole message
+    /// is, its records must end with it.
+    pub fn new(bytes: &'a [u8], len: usize) -> Option<Self> {
+        let mut c = Cursor::new(bytes);
+        let (id, flags) = (c.be16()?, c.be16()?);
+        let counts = [c.be16()?, c.be16()?, c.be16()?, c.be16()?];
+        let [questions, answers, authority, additional] = counts;
+        let opcode = flags >> 11 & 15;
+        let response = flags & 0x8000 != 0;
+        // Opcodes of the IANA registry and of RFC 1002 (5 registration to 9 refresh, 15 multi-homed registration).
+        let known = matches!(opcode, 0..=2 | 4..=9 | 15);
+        let empty = questions == 0 && answers == 0 && authority == 0;
+        if !known
+            || flags & 0x40 != 0
+            || empty
+            || questions > 64
+            || [answers, authority, additional].iter().any(|&n| n > MOST_RECORDS)
+        {
+            return None;
+        }
+        // A question has at least 5 bytes and a record 11.
+        let records = usize::from(answers) + usize::from(authority) + usize::from(additional);
+        if HEADER_LEN + usize::from(questions) * 5 + records * 11 > len
+            || (!response && answers > 0 && authority > 0 && questions == 0)
+        {
+            return None;
+        }
+        let mut message = Self { bytes, id, flags, counts, question: &[], kind: 0, class: 1, top_bit: false };
+        for n in 0..questions {
+            let name = skip_name(bytes, &mut c)?;
+            let (kind, class) = (c.be16()?, c.be16()?);
+            if !is_class(class & 0x7fff) || kind == 0 {
+                return None;
+            }
+            message.top_bit |= class & 0x8000 != 0;
+            if n == 0 {
+                (message.question, message.kind, message.class) = (name, kind, class & 0x7fff);
+            }
+        }
+        let whole = bytes.len() == len;
+        for n in 0..records {
+            match message.skip_record(&mut c) {
+                Some(()) => {}
+                None if whole || (n == 0 && questions == 0) => return None,
+                None => return Some(message),
+            }
+        }
+        (!whole || c.is_empty()).then_some(message)
+    }
+
+    fn skip_record(&mut self, c: &mut Cursor<'a>) -> Option<()> {
+        let name = skip_name(self.bytes, c)?;
+        let (kind, class) = (c.be16()?, c.be16()?);
+        let _ttl = c.be32()?;
+        let length = c.be16()?;
+        c.take(usize::from(length))?;
+        // OPT (RFC 6891) carries a size in place of the class; TSIG and TKEY have class ANY.
+        let opt = kind == 41;
+        if kind == 0 || !(opt || is_class(class & 0x7fff)) {
+            return None;
+        }
+        if self.question.is_empty() && !opt {
+            (self.question, self.kind) = (name, kind);
+        }
+        self.top_bit |= !opt && class & 0x8000 != 0;
+        Some(())
+    }
+
+    /// Transaction identifier.
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// Whether it is a response.
+    pub fn is_response(&self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+
+    /// Entries of the question, answer, authority and additional sections.
+    pub fn counts(&self) -> [u16; 4] {
+        self.counts
+    }
+
+    /// Type of the first question, or of the first record if there is no question.
+    pub fn kind(&self) -> u16 {
+        self.kind
+    }
+
+    /// Whether `reply` answers this query: same ID, and the same question if it repeats one.
+    pub fn is_answered_by(&self, reply: &Self) -> bool {
+        let same_question = self.question.eq_ignore_ascii_case(reply.question) && self.kind == reply.kind;
+        !self.is_response() && reply.is_response() && self.id == reply.id && (reply.counts[0] == 0 || same_question)
+    }
+
+    /// The name in the first question (or first record), with dots; bytes that are not printable ASCII become '?'.
+    pub fn name(&self) -> String {
+        let mut text = String::new();
+        let mut c = Cursor::new(self.question);
+        while let Some(label) = c.u8().filter(|&n| n > 0 && n < 64).and_then(|n| c.take(usize::from(n))) {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.extend(label.iter().map(|&b| if b.is_ascii_graphic() { char::from(b) } else { '?' }));
+        }
+        if text.is_empty() { ".".to_owned() } else { text }
+    }
+
+    /// Which protocol of the family this is.
+    pub fn dialect(&self) -> Dialect {
+        let labels = self.labels();
+        let response = self.is_response();
+        let plain = self.flags & 0x7bff == 0; // all but QR and AA
+        let local = labels.last().is_some_and(|l| l.eq_ignore_ascii_case(b"local") || l.eq_ignore_ascii_case(b"arpa"));
+        // RFC 1001 section 14.1: 32 letters from A to P stand for 16 bytes; types NB (32) and NBSTAT (33).
+        let encoded = labels.first().is_some_and(|l| l.len() == 32 && l.iter().all(|b| (b'A'..=b'P').contains(b)));
+        if encoded && matches!(self.kind, 10 | 32 | 33) {
+            return Dialect::NetbiosNs;
+        }
+        // RFC 6762 section 18: the ID is zero, no flag but AA, the top bit of the class in use, names below "local".
+        if self.id == 0 && plain && (self.top_bit || local) {
+            return Dialect::Mdns;
+        }
+        // RFC 4795 section 2.1.1: one question, nothing else in a query, no recursion; names of a single label.
+        let [questions, answers, authority, _] = self.counts;
+        let single = labels.len() == 1 && matches!(self.kind, 1 | 28 | 255) && questions == 1;
+        let query = !response && answers == 0 && authority == 0;
+        if self.flags & 0x7fff & !0x0700 == 0
+            && self.flags & 0x0100 == 0
+            && self.id != 0
+            && single
+            && (query || (response && answers > 0))
+        {
+            return Dialect::Llmnr;
+        }
+        Dialect::Dns
+    }
+
+    fn labels(&self) -> Vec<&'a [u8]> {
+        let mut c = Cursor::new(self.question);
+        std::iter::from_fn(|| c.u8().filter(|&n| n > 0 && n < 64).and_then(|n| c.take(usize::from(n)))).collect()
+    }
+}
+
+fn is_class(class: u16) -> bool {
+    matches!(class, 1 | 3 | 4 | 254 | 255)
+}
+
+/// Takes a name; returns its labels up to the end or to the first pointer (RFC 1035 section 4.1.4: pointers go back).
+fn skip_name<'a>(message: &'a [u8], c: &mut Cursor<'a>) -> Option<&'a [u8]> {
+    let start = c.rest();
+    let mut length = 0;
+    loop {
+        let here = message.len() - c.rest().len();
+        let n = c.u8()?;
+        match n {
+            0 => return start.get(..length + 1),
+            1..=63 => {
+                c.take(usize::from(n))?;
+                length += 1 + usize::from(n);
+                if length > 254 {
+                    return None;
+                }
+            }
+            0xc0..=0xff => {
+                let target = usize::from(n & 0x3f) << 8 | usize::from(c.u8()?);
+                let back = target >= HEADER_LEN && target < here;
+                return if back { start.get(..length) } else { None };
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) const QUERY: &[u8] = b"\x12\x34\x01\x00\0\x01\0\0\0\0\0\0\x03www\x07example\x03org\0\0\x01\0\x01";
+    const ANSWER: &[u8] = b"\x12\x34\x81\x80\0\x01\0\x01\0\0\0\0\x03www\x07example\x03org\0\0\x01\0\x01\
+        \xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x07";
+
+    #[test]
+    fn an_answer_repeats_id_and_question() {
+        let query = Message::new(QUERY, QUERY.len()).unwrap();
+        let answer = Message::new(ANSWER, ANSWER.len()).unwrap();
+        assert!(query.is_answered_by(&answer));
+        assert_eq!(query.name(), "www.example.org");
+        assert_eq!(query.dialect(), Dialect::Dns);
+    }
+
+    #[test]
+    fn length_and_pointers_are_checked() {
+        for cut in 0..ANSWER.len() {
+            assert!(Message::new(&ANSWER[..cut], cut).is_none(), "{cut}");
+        }
+        let mut longer = ANSWER.to_vec();
+        longer.push(0);
+        assert!(Message::new(&longer, longer.len()).is_none());
+        let mut forward = ANSWER.to_vec();
+        forward[34] = 0xff;
+        assert!(Message::new(&forward, forward.len()).is_none());
+        assert!(Message::new(&ANSWER[..40], ANSWER.len()).is_some());
+    }
+
+    #[test]
+    fn dialects() {
+        let mdns = b"\0\0\0\0\0\x01\0\0\0\0\0\0\x05_http\x04_tcp\x05local\0\0\x0c\x80\x01";
+        assert_eq!(Message::new(mdns, mdns.len()).unwrap().dialect(), Dialect::Mdns);
+        let llmnr = b"\x77\x01\0\0\0\x01\0\0\0\0\0\0\x04wpad\0\0\x01\0\x01";
+        assert_eq!(Message::new(llmnr, llmnr.len()).unwrap().dialect(), Dialect::Llmnr);
+        let nbns = b"\x77\x01\x01\x10\0\x01\0\0\0\0\0\0\x20FHEPFCELEHFCEPFFFACACACACACACABN\0\0\x20\0\x01";
+        assert_eq!(Message::new(nbns, nbns.len()).unwrap().dialect(), Dialect::NetbiosNs);
+    }
+}

@@ -1,0 +1,135 @@
+//! An NTP packet, RFC 5905 section 7.3, and a control message, RFC 9327 section 2.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! |LI | VN  |Mode |    Stratum    |     Poll      |   Precision   |
+//! |                          Root Delay                           |
+//! |                       Root Dispersion                         |
+//! |                         Reference ID                          |
+//! |                    Reference Timestamp (64)                   |
+//! |                      Origin Timestamp (64)                    |
+//! |                     Receive Timestamp (64)                    |
+//! |                     Transmit Timestamp (64)                   |
+//! |            extension fields, key ID, message digest           |
+//! +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+//! ```
+
+use super::cursor::Cursor;
+
+/// Seconds from 1900-01-01 to 1970-01-01.
+pub const UNIX_EPOCH: i64 = 2_208_988_800;
+
+/// Who speaks to whom: the association mode.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Mode 1 or 2.
+    Symmetric,
+    /// Mode 3.
+    Client,
+    /// Mode 4.
+    Server,
+    /// Mode 5.
+    Broadcast,
+}
+
+/// A time packet with plausible fields.
+#[derive(Clone, Copy, Debug)]
+pub struct Ntp {
+    /// Association mode.
+    pub mode: Mode,
+    /// Version, 1 to 4.
+    pub version: u8,
+    /// Distance from a reference clock; 0 is unspecified.
+    pub stratum: u8,
+    /// When the client sent its request, as the server repeats it; 64-bit NTP timestamp.
+    pub origin: u64,
+    /// When the request arrived.
+    pub receive: u64,
+    /// When this packet left. Many clients put a random number here.
+    pub transmit: u64,
+}
+
+impl Ntp {
+    /// Reads a packet of `len` bytes.
+    pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
+        let mut c = Cursor::new(bytes);
+        let (first, stratum, poll, precision) = (c.u8()?, c.u8()?, c.u8()? as i8, c.u8()? as i8);
+        let mode = match first & 7 {
+            1 | 2 => Mode::Symmetric,
+            3 => Mode::Client,
+            4 => Mode::Server,
+            5 => Mode::Broadcast,
+            _ => return None,
+        };
+        let version = first >> 3 & 7;
+        // 48 bytes, or with a MAC of 20, 24 or 4 bytes, or with extension fields.
+        let legal = (1..=4).contains(&version) && len >= 48 && len.is_multiple_of(4) && len <= 1024 && stratum <= 16;
+        let (delay, dispersion) = (c.be32()?, c.be32()?);
+        // 16.16 fixed point: more than 128 seconds of delay does not occur. The bounds of poll and precision are those
+        // of RFC 5905 with room for clients that leave zeros or send 32 (no precision known).
+        let small = (delay as i32).unsigned_abs() < 128 << 16 && dispersion < 128 << 16;
+        if !legal || !small || !(-8..=17).contains(&poll) || !(-32..=32).contains(&precision) {
+            return None;
+        }
+        let _reference = (c.be32()?, c.be64()?);
+        Some(Self { mode, version, stratum, origin: c.be64()?, receive: c.be64()?, transmit: c.be64()? })
+    }
+
+    /// Whether `reply` answers this request.
+    pub fn is_answered_by(&self, reply: &Self) -> bool {
+        let roles =
+            matches!((self.mode, reply.mode), (Mode::Client, Mode::Server) | (Mode::Symmetric, Mode::Symmetric));
+        roles && self.transmit != 0 && self.transmit == reply.origin
+    }
+}
+
+/// Seconds from the Unix epoch to an NTP timestamp (of era 0, until 2036).
+pub fn unix_seconds(timestamp: u64) -> i64 {
+    (timestamp >> 32) as i64 - UNIX_EPOCH
+}
+
+/// A control message (mode 6) whose length agrees with its count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Control {
+    /// Whether it is a response.
+    pub response: bool,
+    /// Operation code.
+    pub opcode: u8,
+    /// Sequence number, repeated in the response.
+    pub sequence: u16,
+}
+
+impl Control {
+    /// Reads a control message of `len` bytes.
+    pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
+        let mut c = Cursor::new(bytes);
+        let (first, second, sequence) = (c.u8()?, c.u8()?, c.be16()?);
+        let (_status, _association, _offset, count) = (c.be16()?, c.be16()?, c.be16()?, c.be16()?);
+        let expected = 12 + usize::from(count).next_multiple_of(4);
+        let legal = first & 0xc7 == 6
+            && (2..=4).contains(&(first >> 3 & 7))
+            && (len == expected || len == 12 + usize::from(count));
+        legal.then_some(Self { response: second & 0x80 != 0, opcode: second & 0x1f, sequence })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_and_what_is_none() {
+        let mut request = [0; 48];
+        request[0] = 0x23;
+        request[40..].copy_from_slice(&7u64.to_be_bytes());
+        let packet = Ntp::new(&request, 48).unwrap();
+        assert_eq!((packet.mode, packet.version, packet.transmit), (Mode::Client, 4, 7));
+        assert!(Ntp::new(&request, 47).is_none() && Ntp::new(&request[..47], 48).is_none());
+        request[1] = 17;
+        assert!(Ntp::new(&request, 48).is_none());
+        assert!(Ntp::new(&[0; 48], 48).is_none());
+        assert_eq!(unix_seconds((UNIX_EPOCH as u64 + 5) << 32), 5);
+    }
+}
