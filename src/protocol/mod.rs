@@ -36,14 +36,15 @@ use crate::flow::{Dir, Head};
 use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
-pub static ALL: &[&dyn Protocol] =
-    &[&edp::Edp, &esp::EspInTcp, &esp::EspInUdp, &http2::Http2, &http::Http, &ike::IkeInUdp, &ssh::Ssh, &tls::Tls];
 pub static ALL: &[&dyn Protocol] = &[
     &dns::Dns,
     &dtls::Dtls,
     &edp::Edp,
+    &esp::EspInTcp,
+    &esp::EspInUdp,
     &http2::Http2,
     &http::Http,
+    &ike::IkeInUdp,
     &llmnr::Llmnr,
     &mdns::Mdns,
     &netbios_ns::NetbiosNs,
