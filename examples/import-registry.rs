@@ -1,4 +1,4 @@
-//! Makes the embedded registry from IANA's file:
+//! Makes the embedded registry from IANA's CSV or XML:
 //! `cargo run --example import-registry -- service-names-port-numbers.csv src/registry/data/iana.bin`
 
 use std::error::Error;
@@ -9,9 +9,9 @@ use portproof::registry::{encode, import};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = env::args().skip(1);
     let (Some(from), Some(to)) = (args.next(), args.next()) else {
-        return Err("usage: import-registry FILE.csv OUT.bin".into());
+        return Err("usage: import-registry FILE OUT.bin".into());
     };
-    let snapshot = import::csv(&fs::read(from)?)?;
+    let snapshot = import::read(&fs::read(from)?)?;
     let bytes = encode::encode(&snapshot);
     println!("{}: {} rows of {}, {} bytes", to, snapshot.entries.len(), snapshot.date, bytes.len());
     fs::write(to, bytes)?;

@@ -136,16 +136,33 @@ fn the_embedded_file_is_the_reviewed_one() {
     );
 }
 
+/// IANA's file, which is not part of the repository.
+fn source(extension: &str) -> Option<Vec<u8>> {
+    let captures = env::var_os("PORTPROOF_CORPUS").map_or_else(|| PathBuf::from("../shared/captures"), PathBuf::from);
+    let path = captures.join("../registry/service-names-port-numbers").with_extension(extension);
+    let bytes = fs::read(&path).ok();
+    if bytes.is_none() {
+        println!("skipped: {} is not there", path.display());
+    }
+    bytes
+}
+
 #[test]
 fn the_embedded_file_is_current() {
-    let captures = env::var_os("PORTPROOF_CORPUS").map_or_else(|| PathBuf::from("../shared/captures"), PathBuf::from);
-    let source = captures.join("../registry/service-names-port-numbers.csv");
-    let Ok(bytes) = fs::read(&source) else {
-        println!("skipped: {} is not there", source.display());
-        return;
-    };
-    let fresh = encode::encode(&import::csv(&bytes).unwrap());
+    let Some(bytes) = source("csv") else { return };
+    let fresh = encode::encode(&import::read(&bytes).unwrap());
     assert!(fresh == Registry::embedded().as_bytes(), "run the example import-registry");
+}
+
+#[test]
+fn the_xml_says_the_same_as_the_csv() {
+    let Some((csv, xml)) = source("csv").zip(source("xml")) else { return };
+    let (csv, xml) = (import::read(&csv).unwrap(), import::read(&xml).unwrap());
+    assert_eq!(xml.date, "2026-08-17");
+    for (from_csv, from_xml) in csv.entries.iter().zip(&xml.entries) {
+        assert_eq!(from_csv, from_xml);
+    }
+    assert_eq!(csv.entries.len(), xml.entries.len());
 }
 
 #[test]

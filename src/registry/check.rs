@@ -55,6 +55,20 @@ pub fn rows(rows: &[Numbered]) -> Result<String, Refusal> {
     newest.cloned().ok_or_else(|| Refusal::whole("no row has a date"))
 }
 
+/// Checks the day a file says it was updated; no row can be newer.
+///
+/// # Errors
+/// If it is no day, or a row is newer.
+pub fn updated(date: String, newest: &str) -> Result<String, Refusal> {
+    if date.len() != 10 || !is_date(&date) {
+        return Err(Refusal::whole(format!("updated {date:?} is no date: YYYY-MM-DD")));
+    }
+    if date.as_str() < newest {
+        return Err(Refusal::whole(format!("a row of {newest} is newer than the file, which was updated on {date}")));
+    }
+    Ok(date)
+}
+
 /// What can be checked in one row.
 fn fields(entry: &Entry) -> Result<(), String> {
     let texts = [

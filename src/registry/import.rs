@@ -1,11 +1,11 @@
-//! From IANA's CSV (RFC 4180: CRLF between records, LF inside quoted fields) to rows.
+//! From IANA's file to checked rows; the CSV is read here (RFC 4180: CRLF between records, LF inside quoted fields).
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
 use super::entry::{COLUMNS, Entry};
-use super::{Transports, check};
+use super::{Transports, check, xml};
 
 /// The largest file taken: four times the size of IANA's XML of 2026.
 pub const MAX_BYTES: usize = 16 << 20;
@@ -56,14 +56,23 @@ impl std::error::Error for Refusal {}
 /// A row and the line it starts on.
 pub type Numbered = (u64, Entry);
 
-/// Reads and checks IANA's CSV.
+/// Reads and checks IANA's file: XML or CSV, told apart by content.
 ///
 /// # Errors
 /// The first thing found wrong, with its line.
-pub fn csv(bytes: &[u8]) -> Result<Snapshot, Refusal> {
+pub fn read(bytes: &[u8]) -> Result<Snapshot, Refusal> {
     let text = text(bytes)?;
-    let rows = csv_rows(text)?;
-    let date = check::rows(&rows)?;
+    let (rows, updated) = if text.trim_start().starts_with('<') {
+        let document = xml::rows(text)?;
+        (document.rows, Some(document.updated))
+    } else {
+        (csv_rows(text)?, None)
+    };
+    let newest = check::rows(&rows)?;
+    let date = match updated {
+        Some(date) => check::updated(date, &newest)?,
+        None => newest,
+    };
     let entries = rows.into_iter().map(|(_, entry)| entry).collect();
     Ok(Snapshot { date, sha256: Sha256::digest(bytes).into(), entries })
 }
@@ -87,7 +96,7 @@ fn csv_rows(text: &str) -> Result<Vec<Numbered>, Refusal> {
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let mut rows = Vec::with_capacity(16_384);
-    let mut lines = Lines { text, at: 0, line: 1 };
+    let mut lines = Lines::new(text);
     for (index, record) in reader.records().enumerate() {
         let record = record.map_err(|err| match err.position() {
             Some(at) => Refusal::at(lines.of(at.byte()), err.to_string()),
@@ -106,15 +115,19 @@ fn csv_rows(text: &str) -> Result<Vec<Numbered>, Refusal> {
 }
 
 /// Counts lines as an editor does. The reader's own count is one behind after CRLF.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     text: &'a str,
     at: usize,
     line: u64,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, at: 0, line: 1 }
+    }
+
     /// The line of the record at a byte offset; offsets must not go back.
-    fn of(&mut self, byte: u64) -> u64 {
+    pub(super) fn of(&mut self, byte: u64) -> u64 {
         // The reader may stop between CR and LF: then the record starts after the LF.
         let byte = usize::try_from(byte).unwrap_or(usize::MAX);
         let end = byte + usize::from(self.text.as_bytes().get(byte) == Some(&b'\n'));

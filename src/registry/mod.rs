@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`compact`] | the embedded form of the registry, and look-up in it |
 //! | [`entry`] | one row as IANA publishes it |
-//! | [`import`] | from IANA's CSV to rows |
+//! | [`import`] | from IANA's CSV or XML to checked rows |
+//! | [`diff`] | what differs between two snapshots |
 //! | [`check`] | the checks a new file must pass |
 //! | [`encode`] | from rows to the compact form |
 //! | [`claims`] | which protocols make the claim of a registered service true |
@@ -16,10 +17,12 @@
 pub mod check;
 pub mod claims;
 pub mod compact;
+pub mod diff;
 pub mod encode;
 pub mod entry;
 pub mod import;
 pub mod lore;
+mod xml;
 
 use std::fmt;
 
