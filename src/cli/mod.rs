@@ -1,6 +1,7 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
 pub mod port;
+pub mod registry;
 pub mod text;
 
 use clap::{Parser, Subcommand};
@@ -19,4 +20,6 @@ pub struct Cli {
 pub enum Command {
     /// Say what the registry claims of ports or services, and whether traffic could ever confirm it.
     Port(port::Args),
+    /// Show, update, compare or reset the registry in use.
+    Registry(registry::Args),
 }

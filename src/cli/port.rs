@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
+use super::registry::store::{self, Loaded};
 use super::text::{Screen, escape};
 use crate::protocol;
 use crate::registry::{Claim, Lore, Proto, Registry, Row, State, lore, satisfying};
@@ -67,7 +68,12 @@ enum Confirm<'a> {
 /// # Errors
 /// Those of `out`.
 pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<u8> {
-    print(args, Registry::embedded(), Screen::of_stdout(), out, &mut io::stderr())
+    let Loaded { registry, warning, .. } = store::load();
+    let mut err = io::stderr();
+    if let Some(warning) = warning {
+        writeln!(err, "portproof: {warning}")?;
+    }
+    print(args, &registry, Screen::of_stdout(), out, &mut err)
 }
 
 fn print(args: &Args, registry: &Registry, screen: Screen, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
@@ -158,9 +164,12 @@ fn runs(registry: &Registry, first: u16, last: u16, proto: Option<Proto>) -> Vec
 
 fn look_up<'a>(registry: &'a Registry, port: u16, protos: Vec<Proto>, claim: Claim<'a>) -> Found<'a> {
     let other = claim.state == State::AssignedOtherTransport;
-    // The other transport's rows tell the story; beside it "Reserved" says nothing.
+    // The other transport's rows tell the story; beside it "Reserved" without a note says nothing.
     let counts = |row: &Row<'_>| match other {
-        true => row.state == State::Assigned,
+        true => {
+            row.state == State::Assigned
+                || (!row.note.is_empty() && protos.iter().any(|proto| row.transports.cover(*proto)))
+        }
         false => protos.iter().any(|proto| row.transports.cover(*proto)),
     };
     let rows = registry.rows(port).filter(counts).collect();
