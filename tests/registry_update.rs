@@ -1,5 +1,7 @@
 //! `portproof registry`, as a user runs it, on good files and on every kind of bad one.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure of a helper is a failure of the test")]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
