@@ -18,6 +18,7 @@ pub mod llmnr;
 pub mod mdns;
 pub mod netbios_ns;
 pub mod ntp;
+mod openvpn;
 pub mod quic;
 #[cfg(test)]
 mod replay;
@@ -49,6 +50,7 @@ pub static ALL: &[&dyn Protocol] = &[
     &mdns::Mdns,
     &netbios_ns::NetbiosNs,
     &ntp::Ntp,
+    &openvpn::OpenVpn,
     &quic::Quic,
     &rtcp::Rtcp,
     &rtp::Rtp,

@@ -11,6 +11,7 @@ pub mod esp;
 pub mod http2;
 pub mod ike;
 pub mod ntp;
+pub mod openvpn;
 pub mod quic;
 pub mod rtcp;
 pub mod rtp;

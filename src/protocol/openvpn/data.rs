@@ -1,0 +1,361 @@
+//! The data channel in the middle of a session: a constant header, a counter behind it, ciphertext, and lengths.
+
+use super::control::Items;
+use super::families::*;
+use super::message::Message;
+use super::random::looks_random;
+use crate::flow::{Dir, Head};
+use crate::protocol::evidence::sum;
+use crate::protocol::{Bits, Evidence};
+use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
+
+/// Packets of one direction below which nothing is said of its data channel.
+const FEWEST: usize = 3;
+/// Packets from which the absence of a counter means CBC.
+const FEWEST_BLOCKS: usize = 6;
+/// Peer IDs are given out from 0; this many clients are believed. 0xffffff means unset.
+const PEERS: u32 = 0x1_0000;
+const UNSET: u32 = 0xff_ffff;
+
+/// What the data channel shows.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) evidence: Vec<Evidence>,
+    pub(super) variant: &'static str,
+    pub(super) server: Option<Dir>,
+    pub(super) spoke: [bool; 2],
+}
+
+impl Reading {
+    pub(super) fn bits(&self) -> Bits {
+        sum(&self.evidence)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// A counter of 32 bits behind the header.
+    Counter,
+    /// Epoch 1 and a counter of 48 bits.
+    Epoch,
+    /// No counter to be seen: CBC, or something else.
+    Opaque,
+}
+
+/// One direction's data packets under their most frequent header.
+struct Side<'m> {
+    dir: Dir,
+    /// Bytes before the packet ID: 1 or 4.
+    header: usize,
+    first: u8,
+    peer: Option<u32>,
+    form: Form,
+    packets: Vec<&'m Message<'m>>,
+    /// Packets in all, the tally's included.
+    total: u64,
+}
+
+/// Reads the data channel of `messages`.
+pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading> {
+    let mut items = Items::default();
+    let magic = magic(messages, &mut items);
+    let [originator, responder] = Dir::BOTH.map(|dir| Side::find(messages, head, dir));
+    let sides: Vec<&Side<'_>> = originator.iter().chain(&responder).collect();
+    if sides.is_empty() && !magic {
+        return None;
+    }
+    for side in &sides {
+        side.header(&mut items, sides.len() == 2);
+        side.counter(&mut items);
+        side.lengths(&mut items);
+        side.blocks(&mut items);
+        side.chain(&mut items);
+    }
+    if let [a, b] = sides.as_slice() {
+        both(a, b, &mut items);
+    } else if let [one] = sides.as_slice() {
+        foreign(messages, one.dir.other(), &mut items);
+    }
+    random(&sides, magic, &mut items);
+    let best = sides.iter().find(|s| s.header == 4).or(sides.first());
+    let variant = match best {
+        Some(s) if s.form == Form::Epoch => "data-epoch",
+        Some(s) if s.header == 4 => "data-v2",
+        Some(_) => "data-v1",
+        None => "static-key",
+    };
+    let spoke = Dir::BOTH.map(|dir| match best {
+        Some(_) => sides.iter().any(|s| s.dir == dir),
+        None => messages.iter().any(|m| m.dir == dir),
+    });
+    Some(Reading { evidence: items.into_vec(), variant, server: server(&sides), spoke })
+}
+
+impl<'m> Side<'m> {
+    fn find(messages: &'m [Message<'m>], head: &Head<'_>, dir: Dir) -> Option<Self> {
+        let mine = || messages.iter().filter(move |m| m.dir == dir);
+        let legal = mine().filter(|m| m.first().and_then(Opcode::of).is_some()).count();
+        let data = |m: &&Message<'_>| m.first().and_then(Opcode::of).is_some_and(|(opcode, _)| opcode.is_data());
+        let data: Vec<&Message<'_>> = mine().filter(data).collect();
+        if data.len() < FEWEST || legal * 10 < mine().count() * 9 {
+            return None;
+        }
+        // The most frequent header; of equally frequent ones the first.
+        let key = |m: &Message<'_>| {
+            let first = m.first()?;
+            let long = Opcode(first >> 3) == Opcode::DATA_V2;
+            m.bytes.get(..if long { 4 } else { 1 }).map(<[u8]>::to_vec)
+        };
+        let count = |k: &Option<Vec<u8>>| data.iter().filter(|m| key(m) == *k).count();
+        let mut most = (0, None);
+        for k in data.iter().map(|m| key(m)) {
+            let n = count(&k);
+            if n > most.0 {
+                most = (n, k);
+            }
+        }
+        let prefix = most.1?;
+        let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m).as_ref() == Some(&prefix)).collect();
+        if packets.len() < FEWEST || packets.len() * 2 < data.len() {
+            return None;
+        }
+        let header = prefix.len();
+        let first = *prefix.first()?;
+        let peer = match *prefix.as_slice() {
+            [_, a, b, c] => Some(u32::from_be_bytes([0, a, b, c])),
+            _ => None,
+        };
+        let tally = head.tally(dir).and_then(|t| t.prefixes().iter().find(|p| p.prefix.as_slice() == prefix));
+        let total = tally.map_or(packets.len() as u64, |t| u64::from(t.packets).max(packets.len() as u64));
+        let form = form(&packets, header);
+        // Without a counter an HMAC follows, which never repeats.
+        let after = |m: &&&Message<'_>| m.u32_at(header);
+        let repeats = packets.windows(2).filter(|w| matches!(w, [a, b] if after(&a) == after(&b))).count();
+        if form == Form::Opaque && repeats * 4 > packets.len() {
+            return None;
+        }
+        Some(Self { dir, header, first, peer, form, packets, total })
+    }
+
+    fn small_peer(&self) -> bool {
+        self.peer.is_some_and(|p| p < PEERS || p == UNSET)
+    }
+
+    fn frames(&self) -> Vec<u64> {
+        self.packets.iter().take(3).map(|m| m.frame).collect()
+    }
+
+    fn header(&self, items: &mut Items, paired: bool) {
+        let (first, key) = (self.first, self.first & 7);
+        let bits = match self.peer {
+            Some(_) if self.small_peer() => 8,
+            Some(_) => 2,
+            None if paired => 5,
+            None => 2,
+        };
+        let text = match self.peer {
+            Some(UNSET) => {
+                format!("data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset")
+            }
+            Some(peer) => {
+                format!("data packets start with {first:02x} {peer:06x}: P_DATA_V2, key ID {key}, peer ID {peer}")
+            }
+            None => format!("data packets start with {first:02x}: P_DATA_V1, key ID {key}"),
+        };
+        items.add(&DATA_HEADER, bits, &self.frames(), text);
+    }
+
+    fn counter(&self, items: &mut Items) {
+        let total = self.total;
+        let text = match self.form {
+            Form::Counter => format!("a packet ID behind the header counts by one over {total} packets"),
+            Form::Epoch => format!("a packet ID of epoch 1 behind the header counts by one over {total} packets"),
+            Form::Opaque => return,
+        };
+        items.add(&DATA_COUNTER, 8, &self.frames(), text);
+        if self.form == Form::Epoch {
+            items.add(&DATA_EPOCH, 6, &self.frames(), "the epoch stays 1 before a counter of 48 bits");
+        }
+    }
+
+    /// Lengths that tell AEAD packets from ESP's, and pings.
+    fn lengths(&self, items: &mut Items) {
+        if self.form == Form::Opaque || !(self.small_peer() || self.header == 1) {
+            return;
+        }
+        if self.header == 4
+            && let Some(odd) = self.packets.iter().find(|m| m.len % 4 != 0)
+        {
+            let text = format!("a data packet of {} bytes: no multiple of four, as ESP's always are", odd.len);
+            items.add(&DATA_LENGTHS, 3, &[odd.frame], text);
+        }
+        // Header, packet ID and tag around the ping's 16 bytes; with an epoch the packet ID has 8.
+        let ping = self.header + 16 + 16 + if self.form == Form::Epoch { 8 } else { 4 };
+        let pings: Vec<u64> = self.packets.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
+        if !pings.is_empty() && self.packets.iter().all(|m| m.len >= ping) {
+            items.add(
+                &DATA_PING,
+                3,
+                &pings,
+                format!("packets of {ping} bytes, the length of a ping, and none shorter"),
+            );
+        }
+    }
+
+    /// CBC: HMAC, IV and whole blocks.
+    fn blocks(&self, items: &mut Items) {
+        if self.form != Form::Opaque || self.packets.len() < FEWEST_BLOCKS {
+            return;
+        }
+        let Some((step, digest)) = self.block_size() else { return };
+        let mut lengths: Vec<usize> = self.packets.iter().map(|m| m.len).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let bits = (lengths.len() as i32 - 1) * if step == 16 { 4 } else { 3 };
+        if bits > 0 {
+            let text = format!(
+                "{} different lengths are all an HMAC of {} bytes, an IV and whole blocks of {step}",
+                lengths.len(),
+                digest.size()
+            );
+            items.add(&DATA_BLOCKS, bits, &self.frames(), text);
+        }
+    }
+
+    /// The block size that fits all lengths, and the shortest digest that does.
+    fn block_size(&self) -> Option<(usize, Digest)> {
+        [16, 8].into_iter().find_map(|step| {
+            let fits = |d: &Digest| {
+                self.packets.iter().all(|m| {
+                    let fixed = self.header + d.size() + step;
+                    m.len >= fixed + step && (m.len - fixed).is_multiple_of(step)
+                })
+            };
+            // SHA1 is the default, so it goes first among those that fit.
+            [Digest::Sha1].into_iter().chain(Digest::ALL).find(fits).map(|d| (step, d))
+        })
+    }
+
+    /// The IV that repeats the last block of the packet before.
+    fn chain(&self, items: &mut Items) {
+        if self.form != Form::Opaque {
+            return;
+        }
+        let Some((16, _)) = self.block_size() else { return };
+        for digest in Digest::ALL {
+            let at = self.header + digest.size();
+            let chained = |pair: &[&Message<'_>]| {
+                let [before, after] = pair else { return None };
+                let iv = after.bytes.get(at..at + 16)?;
+                (before.tail.len() == 16 && iv == before.tail.as_ref()).then_some(after.frame)
+            };
+            let frames: Vec<u64> = self.packets.windows(2).filter_map(chained).collect();
+            if frames.len() >= 2 {
+                let text =
+                    format!("the IV behind an HMAC of {} bytes is the last block of the packet before", digest.size());
+                items.add(&DATA_CHAIN, 12, &frames, text);
+                return;
+            }
+        }
+    }
+}
+
+fn form(packets: &[&Message<'_>], header: usize) -> Form {
+    if counts(packets.iter().filter_map(|m| m.u32_at(header))) {
+        return Form::Counter;
+    }
+    // 16 bits of epoch, from 1, and the upper 16 bits of the counter, 0 for the first 2^32 packets.
+    let epoch = |m: &&Message<'_>| m.u32_at(header) == Some(0x0001_0000);
+    if header == 4 && packets.iter().all(epoch) && counts(packets.iter().filter_map(|m| m.u32_at(8))) {
+        return Form::Epoch;
+    }
+    Form::Opaque
+}
+
+/// Whether the values are a counter: steps of 1 to 64, some back by as much (disorder), repetitions (duplicates), and
+/// hardly any other.
+pub(super) fn counts(values: impl Iterator<Item = u32>) -> bool {
+    let values: Vec<u32> = values.collect();
+    let (mut good, mut bad) = (0, 0);
+    for pair in values.windows(2) {
+        let [a, b] = pair else { continue };
+        match b.wrapping_sub(*a) {
+            0 => {}
+            step if step <= 64 || step.wrapping_neg() <= 64 => good += 1,
+            _ => bad += 1,
+        }
+    }
+    let forward =
+        values.last().zip(values.first()).is_some_and(|(l, f)| (1..0x8000_0000).contains(&l.wrapping_sub(*f)));
+    good >= 2 && bad * 8 <= good && forward
+}
+
+fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
+    let frames = [a.frames(), b.frames()].concat();
+    let ordered = |s: &Side<'_>| s.form != Form::Opaque;
+    if a.first & 7 != b.first & 7 {
+        return;
+    }
+    let counters = if ordered(a) && ordered(b) { ", each with a counter of its own" } else { "" };
+    if a.peer.is_some() && a.peer == b.peer || a.header != b.header || a.header == 1 {
+        items.add(&DATA_BOTH, 4, &frames, format!("both sides use the same data header{counters}"));
+    } else if a.small_peer() != b.small_peer() && ordered(a) && ordered(b) {
+        let text = "one side addresses a small peer ID, the other a random one with the same key ID, as 2.8 does";
+        items.add(&DATA_BOTH, 3, &frames, text);
+    }
+}
+
+/// The other side speaks, and not OpenVPN.
+fn foreign(messages: &[Message<'_>], dir: Dir, items: &mut Items) {
+    let theirs: Vec<&Message<'_>> = messages.iter().filter(|m| m.dir == dir).collect();
+    let legal = theirs.iter().filter(|m| m.first().and_then(Opcode::of).is_some()).count();
+    if theirs.len() >= FEWEST && legal * 2 < theirs.len() {
+        let frames: Vec<u64> = theirs.iter().take(3).map(|m| m.frame).collect();
+        items.add(&FOREIGN, -12, &frames, "most packets of the other side cannot be OpenVPN");
+    }
+}
+
+fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
+    if magic || sides.is_empty() {
+        return;
+    }
+    let skip = |s: &Side<'_>| {
+        s.header
+            + match s.form {
+                Form::Counter => 4,
+                Form::Epoch => 8,
+                Form::Opaque => 0,
+            }
+    };
+    let samples = sides.iter().flat_map(|s| s.packets.iter().filter_map(move |m| m.bytes.get(skip(s)..)));
+    let frames: Vec<u64> = sides.iter().flat_map(|s| s.frames()).collect();
+    let unordered = sides.iter().all(|s| s.form == Form::Opaque);
+    let supported = items.has(&DATA_BLOCKS) || items.has(&DATA_CHAIN);
+    match looks_random(samples) {
+        Some(true) if !unordered || supported => {
+            items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext");
+        }
+        Some(false) => items.add(&DATA_RANDOM, -12, &frames, "what follows the header is not random, so no ciphertext"),
+        _ => {}
+    }
+}
+
+/// OpenVPN's own strings, readable without encryption.
+fn magic(messages: &[Message<'_>], items: &mut Items) -> bool {
+    let ends = |m: &&Message<'_>| m.tail.as_ref() == PING || m.bytes.windows(16).any(|w| w == PING || w == OCC);
+    let frames: Vec<u64> = messages.iter().filter(ends).map(|m| m.frame).collect();
+    if !frames.is_empty() {
+        items.add(&MAGIC, 30, &frames, "an unencrypted ping: OpenVPN's own string of 16 bytes");
+    }
+    !frames.is_empty()
+}
+
+/// Up to 2.7 nothing tells. With asymmetric peer IDs the random one is the client's and is sent by the server.
+fn server(sides: &[&Side<'_>]) -> Option<Dir> {
+    let [a, b] = sides else { return None };
+    match (a.small_peer(), b.small_peer()) {
+        (true, false) if b.peer.is_some() && a.peer.is_some() => Some(b.dir),
+        (false, true) if a.peer.is_some() && b.peer.is_some() => Some(a.dir),
+        _ => None,
+    }
+}

@@ -1,0 +1,71 @@
+//! One OpenVPN packet as the recogniser sees it, whether a datagram carried it or a TCP stream.
+
+use super::framing;
+use crate::flow::{Dir, Head};
+use crate::packet::{Time, Transport};
+use std::borrow::Cow;
+
+/// A packet, or what may be one.
+#[derive(Clone, Debug)]
+pub(super) struct Message<'a> {
+    /// The frame that carried its first byte.
+    pub(super) frame: u64,
+    /// That frame's time.
+    pub(super) time: Time,
+    pub(super) dir: Dir,
+    /// True length in bytes.
+    pub(super) len: usize,
+    /// The visible first bytes.
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// The last bytes, at most 16, where visible.
+    pub(super) tail: Cow<'a, [u8]>,
+}
+
+impl Message<'_> {
+    /// The first byte.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    /// The big-endian number of four bytes at `offset`, if visible.
+    pub(super) fn u32_at(&self, offset: usize) -> Option<u32> {
+        self.bytes.get(offset..)?.first_chunk().map(|b| u32::from_be_bytes(*b))
+    }
+}
+
+/// All packets of a head in order of arrival.
+#[derive(Debug)]
+pub(super) struct Messages<'a> {
+    pub(super) all: Vec<Message<'a>>,
+    /// Over TCP: packets whose length led to the next legal one, and their frames.
+    pub(super) links: Vec<u64>,
+}
+
+/// The packets of `head`.
+pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
+    match head.transport() {
+        Transport::Udp => {
+            let all = head.datagrams().filter(|d| d.len > 0).map(|d| Message {
+                frame: d.frame,
+                time: d.time,
+                dir: d.dir,
+                len: d.len,
+                bytes: Cow::Borrowed(d.bytes),
+                tail: Cow::Borrowed(d.tail),
+            });
+            Messages { all: all.collect(), links: Vec::new() }
+        }
+        Transport::Tcp => {
+            let mut all = Vec::new();
+            let mut links = Vec::new();
+            for dir in Dir::BOTH {
+                let cut = framing::cut(head.stream(dir), dir);
+                links.extend(cut.iter().take(cut.len().saturating_sub(1)).map(|m| m.frame));
+                all.extend(cut);
+            }
+            // Stable: packets of one segment stay in order.
+            all.sort_by_key(|m| m.frame);
+            Messages { all, links }
+        }
+    }
+}
