@@ -1,5 +1,7 @@
 //! OpenVPN over the captures at hand.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Tests.
+
 #[path = "common/flows.rs"]
 mod flows;
 

@@ -1,6 +1,7 @@
 //! Flows of a capture, read without the pipeline: what the recognisers' tests are fed with.
 
 #![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A test helper: a panic is a failed test.
 
 use portproof::capture::{Block, CaptureFile};
 use portproof::flow::{Datagram, Dir, HeadBuf};
