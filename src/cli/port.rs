@@ -81,7 +81,11 @@ fn print(args: &Args, registry: &Registry, screen: Screen, out: &mut dyn Write, 
     let mut printed = 0;
     for argument in &args.targets {
         let Some(target) = target(argument) else {
-            writeln!(err, "portproof: {:?} is no port, range or service name", escape(argument))?;
+            let shown = escape(argument);
+            writeln!(
+                err,
+                "portproof: \"{shown}\" is no port (0-65535), range or service name, with /tcp or /udp or without"
+            )?;
             code = 2;
             continue;
         };
@@ -127,7 +131,9 @@ fn target(argument: &str) -> Option<Target> {
     {
         return (first <= last).then_some(Target::Ports { first, last, proto });
     }
-    let named = body.contains(|c: char| c.is_ascii_alphabetic()) && !body.contains(char::is_whitespace);
+    // "1197/sctp" is no name, though "914c/g" is one.
+    let portlike = body.split_once('/').is_some_and(|(port, _)| number(port).is_some());
+    let named = !portlike && body.contains(|c: char| c.is_ascii_alphabetic()) && !body.contains(char::is_whitespace);
     named.then(|| Target::Service { name: body.to_owned(), proto })
 }
 
@@ -179,6 +185,8 @@ fn look_up<'a>(registry: &'a Registry, port: u16, protos: Vec<Proto>, claim: Cla
             said.push(row);
         }
     }
+    // What is said of the port itself before what is said of many.
+    said.sort_by_key(|row| row.last - row.first);
     Found { first: port, last: port, protos, claim, rows, lore: said }
 }
 

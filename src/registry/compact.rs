@@ -23,6 +23,9 @@ use super::{Claim, Proto, Range, State, Transports};
 pub(super) const MAGIC: &[u8; 8] = b"PPREG\0\0\x01";
 pub(super) const HEADER: usize = 8 + 10 + 32 + 4 + 8 * 4;
 
+/// The most rows read for one port: IANA's have at most a dozen, and a damaged form must not cost time.
+const MOST_ROWS: usize = 256;
+
 static IANA: &[u8] = include_bytes!("data/iana.bin");
 static EMBEDDED: LazyLock<Registry> = LazyLock::new(|| Registry::from_bytes(Cow::Borrowed(IANA)).unwrap_or_default());
 
@@ -217,7 +220,7 @@ impl Registry {
             }
             None => 0..0,
         };
-        span.filter_map(move |place| self.record(usize::from(u16_at(members, place)?)))
+        span.take(MOST_ROWS).filter_map(move |place| self.record(usize::from(u16_at(members, place)?)))
     }
 
     /// The text of a field, counted as in the records; "" if absent.
@@ -325,4 +328,37 @@ fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_form_reads_as_nothing_and_never_panics() {
+        let mut bytes = IANA.to_vec();
+        // A multiplicative generator: every run damages the same bytes.
+        let mut random = 1_u64;
+        for _ in 0..20 {
+            for _ in 0..2_000 {
+                random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let at = HEADER + (random >> 33) as usize % (bytes.len() - HEADER);
+                bytes[at] = (random >> 24) as u8;
+            }
+            let registry = Registry::from_bytes(Cow::Owned(bytes.clone())).unwrap();
+            let ports = (0..=u16::MAX).step_by(97);
+            let names: usize = ports.map(|port| registry.claim(port, Proto::Udp).services.len()).sum();
+            let rows = registry.all().map(|row| row.note.len() + row.name.len()).sum::<usize>();
+            assert!(names < 1_000_000 && rows < 1_000_000_000);
+        }
+    }
+
+    #[test]
+    fn sections_must_fill_the_file() {
+        assert!(Registry::from_bytes(Cow::Borrowed(IANA)).is_some());
+        assert!(Registry::from_bytes(Cow::Borrowed(&IANA[..IANA.len() - 1])).is_none());
+        assert!(Registry::from_bytes(Cow::Borrowed(&IANA[..HEADER])).is_none());
+        assert!(Registry::from_bytes(Cow::Borrowed(MAGIC)).is_none());
+        assert!(Registry::from_bytes(Cow::Borrowed(b"")).is_none());
+    }
 }

@@ -82,6 +82,33 @@ mod tests {
     }
 
     #[test]
+    fn what_runs_as_registered_is_registered() {
+        for row in all().iter().filter(|row| row.kind == "as-registered") {
+            let assigned = |proto| crate::registry::Registry::embedded().is_assigned(row.first, proto);
+            let found = match row.proto {
+                Some(proto) => assigned(proto),
+                None => assigned(Proto::Tcp) || assigned(Proto::Udp),
+            };
+            assert!(found, "{} {}", row.first, row.actual_use);
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let mut rows = all().to_vec();
+        rows.sort_by_key(|row| (row.first, row.last, row.proto, row.actual_use));
+        for pair in rows.windows(2) {
+            assert!(
+                (pair[0].first, pair[0].last, pair[0].proto, pair[0].actual_use)
+                    != (pair[1].first, pair[1].last, pair[1].proto, pair[1].actual_use),
+                "{} {}",
+                pair[0].first,
+                pair[0].actual_use
+            );
+        }
+    }
+
+    #[test]
     fn the_transport_counts() {
         let of = |proto| lore(1195, proto).filter_map(|row| row.protocol).collect::<Vec<_>>();
         assert_eq!(of(Proto::Tcp), ["softether"]);

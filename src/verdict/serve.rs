@@ -5,7 +5,7 @@
 use super::{ServerBy, proto};
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport};
-use crate::registry::{Proto, Registry, State};
+use crate::registry::Registry;
 
 /// Ports from here on are ephemeral on common systems (Linux: 32768-60999; RFC 6335: 49152-65535).
 const EPHEMERAL: u16 = 32768;
@@ -38,7 +38,7 @@ pub fn server(ends: &Ends, registry: &Registry) -> (Dir, ServerBy) {
     if let Some(dir) = ends.fan_in {
         return (dir, ServerBy::FanIn);
     }
-    let assigned = |end: Endpoint| is_assigned(registry, end.port, proto(ends.transport));
+    let assigned = |end: Endpoint| registry.is_assigned(end.port, proto(ends.transport));
     match (assigned(ends.originator), assigned(ends.responder)) {
         (true, false) if ends.originator.port < EPHEMERAL => return (Dir::Originator, ServerBy::Assigned),
         (false, true) if ends.responder.port < EPHEMERAL => return (Dir::Responder, ServerBy::Assigned),
@@ -50,8 +50,4 @@ pub fn server(ends: &Ends, registry: &Registry) -> (Dir, ServerBy) {
         && ends.originator.port != ends.responder.port
         && !ends.responder.ip.is_multicast();
     (Dir::Responder, if peers { ServerBy::Nobody } else { ServerBy::First })
-}
-
-fn is_assigned(registry: &Registry, port: u16, proto: Proto) -> bool {
-    registry.claim(port, proto).state == State::Assigned
 }

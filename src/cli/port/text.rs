@@ -124,7 +124,7 @@ impl Page<'_> {
             ("Note", fold(row.note)),
         ];
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-            self.paragraph(&format!("    {name:<12} "), value)?;
+            self.paragraph(&format!("    {name:<13} "), value)?;
         }
         Ok(())
     }
@@ -132,10 +132,16 @@ impl Page<'_> {
     /// Whether traffic could confirm the claim, once for transports of which the same is true.
     fn confirm(&mut self, port: &Found<'_>) -> io::Result<()> {
         self.section("Could traffic confirm the claim?")?;
-        if port.claim.state != State::Assigned {
-            let on: Vec<&str> = port.protos.iter().map(|proto| proto.name()).collect();
-            let text = format!("There is none on {}. Whatever is recognised here is unregistered.", on.join(" and "));
-            return self.paragraph("    ", &text);
+        let nothing = match port.claim.state {
+            State::Assigned => None,
+            State::AssignedOtherTransport => {
+                let on: Vec<&str> = port.protos.iter().map(|proto| proto.name()).collect();
+                Some(format!("There is none on {}.", on.join(" and ")))
+            }
+            _ => Some("There is none.".to_owned()),
+        };
+        if let Some(nothing) = nothing {
+            return self.paragraph("    ", &format!("{nothing} Whatever is recognised here is unregistered."));
         }
         let services: Vec<&str> = port.claim.services.clone();
         let several = services.len() > 1;
