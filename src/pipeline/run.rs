@@ -178,6 +178,17 @@ impl<'a> Intake<'a> {
         self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
     }
 
+    /// Hands on what the parser still holds: the starts of datagrams whose other fragments never came. Their frames are
+    /// counted already, and their bytes lie in no block.
+    fn finish(&mut self, mut give: impl FnMut(Hashed)) {
+        self.parser.finish(&mut self.parsed);
+        for packet in self.parsed.drain(..) {
+            if self.options.ports.as_ref().is_none_or(|ports| ports.takes(&packet)) {
+                give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+            }
+        }
+    }
+
     fn ipprotos(&self) -> Vec<IpProto> {
         let named = |(kind, &(packets, bytes)): (&Other, &(u64, u64))| IpProto {
             protocol: kind.to_string(),
@@ -201,6 +212,8 @@ fn alone(intake: &mut Intake<'_>) -> Harvest {
         }
         packets.clear();
     }
+    intake.finish(|packet| packets.push(packet));
+    shard.take(&packets, &[]);
     shard.finish()
 }
 
@@ -240,16 +253,14 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
         let free = blocks.iter().position(|b| Arc::strong_count(b) == 1);
         let mut block = free.map_or_else(Arc::default, |n| blocks.swap_remove(n));
         let Some(writable) = Arc::get_mut(&mut block) else { return };
-        if !intake.next_block(writable) {
-            return;
-        }
+        let more = intake.next_block(writable);
         let send = |lane: usize, packets: Vec<Hashed>| {
             if let Some(sender) = lanes.get(lane) {
                 // Fails only if the worker is gone, and then its panic is reported at the join.
                 let _ = sender.send(Batch { block: Arc::clone(&block), packets });
             }
         };
-        intake.parse(&block, |packet| {
+        let give = |packet: Hashed| {
             // The table uses the hash's low and top bits; the lane comes from the middle.
             let lane = (((packet.0 >> 32) as usize & 0xffff) * lanes.len()) >> 16;
             if let Some(packets) = filling.get_mut(lane) {
@@ -259,10 +270,18 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
                     send(lane, std::mem::replace(packets, fresh));
                 }
             }
-        });
+        };
+        if more {
+            intake.parse(&block, give);
+        } else {
+            intake.finish(give);
+        }
         for (lane, packets) in filling.iter_mut().enumerate().filter(|(_, packets)| !packets.is_empty()) {
             let fresh = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(batch));
             send(lane, std::mem::replace(packets, fresh));
+        }
+        if !more {
+            return;
         }
         blocks.push(block);
     }
