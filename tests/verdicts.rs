@@ -109,9 +109,8 @@ fn an_envelope_is_a_match_by_wrapper_where_the_service_runs_inside() {
 fn a_name_on_a_port_without_assignment_is_unregistered() {
     assert_eq!(speaking(51820, UDP, "wireguard").0, Verdict::Unregistered);
     // 22 is assigned for TCP and others; find a port assigned for TCP only.
-    let tcp_only = (1..49151).find(|&port| {
-        Registry::embedded().claim(port, proto(UDP)).state.name() == "assigned-other-transport"
-    });
+    let tcp_only = (1..49151)
+        .find(|&port| Registry::embedded().claim(port, proto(UDP)).state.name() == "assigned-other-transport");
     assert_eq!(speaking(tcp_only.expect("a port for TCP only"), UDP, "dns").0, Verdict::Unregistered);
 }
 
