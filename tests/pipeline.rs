@@ -1,4 +1,5 @@
 //! The whole way from captures to records: the same for any number of workers, and the counts add up.
+#![allow(clippy::expect_used)]
 
 mod corpus;
 

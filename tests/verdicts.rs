@@ -1,4 +1,5 @@
 //! The verdict rules, example by example.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use portproof::packet::{Endpoint, Ip, Transport};
 use portproof::protocol::{self, ProtocolSet};
