@@ -1,6 +1,6 @@
 //! What each kind of observation can prove, and why.
 //!
-//! The weights of what is only a shape sum to 19 bits less than it takes to be more than "likely": 12 + 3 + 2 + 2.
+//! The weights of what is only a shape sum to 19, one bit less than "confident" takes: 12 + 3 + 3 + 1.
 
 use crate::protocol::{Bits, Family};
 
@@ -15,8 +15,8 @@ pub(super) static DIRECTIONS: Family = Family { id: "esp.directions", cap: Bits:
 /// Against it: multiples of four that fit no block cipher, while no IV is to be seen. Only implicit IVs (RFC 8750) and
 /// random ones look so, less than one in a hundred.
 pub(super) static LENGTHS: Family = Family { id: "esp.lengths", cap: Bits::whole(3) };
-/// The first sequence number is 1 (RFC 4303 section 3.3.2). Many counters start so, hence 2 bits.
-pub(super) static START: Family = Family { id: "esp.start", cap: Bits::whole(2) };
+/// The first sequence number is 1 (RFC 4303 section 3.3.2). Most counters start so, hence a bit.
+pub(super) static START: Family = Family { id: "esp.start", cap: Bits::whole(1) };
 /// An explicit IV follows the sequence number: 64 bits a pair by chance. No other protocol is known to have it; two
 /// counters side by side have something like it, which is why a constant without a random upper half gets less.
 pub(super) static IV: Family = Family { id: "esp.iv", cap: Bits::whole(20) };

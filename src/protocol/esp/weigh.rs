@@ -2,7 +2,7 @@
 
 use super::family::{BODY, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, LENGTHS, SEQUENCE, START, WORD};
 use super::inner::{self, Inner};
-use super::sa::{Iv, Rule, Sa};
+use super::sa::{Iv, Rule, Sa, Seen};
 use crate::flow::Dir;
 use crate::protocol::{Bits, Evidence, Family, Finding, link};
 
@@ -137,11 +137,16 @@ fn first_words(counting: &[&Sa<'_>], say: &mut impl FnMut(&'static Family, Bits,
 
 /// Looks for what only ESP has: an IV that follows the sequence number, or an inner packet. Returns the variant.
 fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) -> Option<&'static str> {
-    let inners: Vec<(u64, Inner)> = sas
-        .iter()
-        .flat_map(|sa| &sa.packets)
-        .filter_map(|p| Some((p.frame, inner::find(p.len.checked_sub(8)?, p.esp.body())?)))
-        .collect();
+    // An IP packet somewhere behind eight bytes is no rarity; it has to be there throughout and behind a counter, or with
+    // an ESP trailer behind it.
+    let inner = |sa: &Sa<'_>| -> Vec<(u64, Inner)> {
+        let of = |p: &Seen<'_>| Some((p.frame, inner::find(p.len.checked_sub(8)?, p.esp.body())?));
+        let found: Vec<_> = sa.packets.iter().filter_map(of).collect();
+        let throughout = found.len() * 2 > sa.packets.len();
+        let trailer = found.iter().any(|(_, found)| *found == Inner::Trailer);
+        if throughout && (trailer || sa.sequence().counts()) { found } else { Vec::new() }
+    };
+    let inners: Vec<(u64, Inner)> = sas.iter().flat_map(inner).collect();
     if let Some(best) = inners.iter().map(|(_, found)| *found).max() {
         let frames = inners.iter().map(|(frame, _)| *frame).take(6).collect();
         let of: usize = sas.iter().map(|sa| sa.packets.len()).sum();

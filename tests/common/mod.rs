@@ -1,0 +1,6 @@
+//! What the recognisers' tests share.
+
+#![allow(unreachable_pub)]
+
+pub mod flows;
+pub mod mutate;
