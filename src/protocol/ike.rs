@@ -38,6 +38,23 @@ pub(super) fn message<'a>(d: &Datagram<'a>) -> Option<(Ike<'a>, bool)> {
     }
 }
 
+/// The initiator's SPI in a datagram that the capture cut before IKE's first fixed field, behind the Non-ESP Marker.
+fn cut_spi(d: &Datagram<'_>) -> Option<[u8; 8]> {
+    let Encapsulated::Marked(bytes) = Encapsulated::of(d.len, d.bytes) else { return None };
+    let spi = bytes.first_chunk::<8>()?;
+    let cut = !d.is_whole() && bytes.len() < 20 && d.len >= 4 + ike::HEADER;
+    (cut && *spi != [0; 8]).then_some(*spi)
+}
+
+/// Frames in which both sides name the same initiator SPI behind the Non-ESP Marker, where nothing more is visible.
+pub(super) fn cut_echo(head: &Head<'_>) -> Option<Vec<u64>> {
+    let named = |dir| head.sent_by(dir).filter_map(|d| Some((d.frame, cut_spi(&d)?)));
+    named(Dir::Originator).find_map(|(frame, spi)| {
+        let (other, _) = named(Dir::Responder).find(|(_, other)| *other == spi)?;
+        Some(vec![frame, other])
+    })
+}
+
 /// The mark of an IKE SA: flows that carry messages of the same one (a float from 500 to 4500) export an equal one.
 pub(super) fn sa_link(message: &Ike<'_>) -> u64 {
     link("ike.initiator-spi", &message.initiator_spi())
@@ -58,6 +75,11 @@ impl Protocol for IkeInUdp {
         }
         let messages: Vec<_> = head.datagrams().filter_map(|d| message(&d).map(|(m, marked)| (d, m, marked))).collect();
         if messages.is_empty() {
+            if let Some(frames) = cut_echo(head) {
+                let text = "both sides send the Non-ESP Marker and the same IKE SPI; the rest is cut".into();
+                let evidence = vec![Evidence { family: &ECHO, bits: ECHO.cap, frames, text }];
+                return Assessment::Recognised(Finding { evidence, spoke: [true; 2], ..Finding::default() });
+            }
             return if super::esp::udp_is_hopeless(head) { Assessment::Excluded } else { Assessment::NotNow };
         }
         Assessment::Recognised(finding(&messages))

@@ -29,6 +29,8 @@ pub(super) static INNER: Family = Family { id: "esp.inner", cap: Bits::whole(20)
 pub(super) const INNER_HEADER: Bits = Bits::whole(14);
 /// IKE is in the same flow: ESP is then what else there is (RFC 3948 section 2).
 pub(super) static IKE: Family = Family { id: "esp.ike", cap: Bits::whole(20) };
+/// What [`IKE`] gives when the snaplen cut the headers: a marker of 32 zero bits and a 64-bit echo, but no IKE field.
+pub(super) const IKE_CUT: Bits = Bits::whole(14);
 /// Datagrams of one byte 0xFF (RFC 3948 section 2.3). One-byte datagrams are rare, yet other keepalives are as short.
 pub(super) static KEEPALIVE: Family = Family { id: "esp.keepalive", cap: Bits::whole(4) };
 /// Eight zero bytes in front of each packet (draft-ietf-ipsec-udp-encaps-00).

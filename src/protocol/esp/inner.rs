@@ -3,6 +3,8 @@
 /// How well an inner packet fits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) enum Inner {
+    /// The visible part of an IP header is sensible and its length fits.
+    Cut,
     /// An IP header whose lengths fit; for IPv4 its checksum is right too.
     Header,
     /// The ESP trailer behind the packet names it as well.
@@ -20,11 +22,15 @@ pub(super) fn find(len: usize, body: &[u8]) -> Option<Inner> {
 }
 
 fn inner(len: usize, bytes: &[u8]) -> Option<Inner> {
-    let (total, next_header) = ipv4(bytes).map(|l| (l, 4)).or_else(|| ipv6(bytes).map(|l| (l, 41)))?;
+    let whole = ipv4(bytes).map(|l| (l, 4)).or_else(|| ipv6(bytes).map(|l| (l, 41)));
+    let (total, next_header) = whole.or_else(|| cut(len, bytes).map(|l| (l, 0)))?;
     // Padding up to four bytes, its length, the next header, and the ICV.
     let behind = len.checked_sub(total)?;
     if !(2..=2 + 16 + 32).contains(&behind) {
         return None;
+    }
+    if whole.is_none() {
+        return Some(Inner::Cut);
     }
     let named = ICVS.iter().any(|icv| {
         let Some(end) = len.checked_sub(*icv) else { return false };
@@ -45,12 +51,31 @@ fn ipv4(bytes: &[u8]) -> Option<usize> {
     (folded == 0xffff).then_some(usize::from(u16::from_be_bytes([*high, *low])))
 }
 
+/// The total length in an IP header that the capture cut.
+fn cut(len: usize, bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [0x45, _, high, low, _, _, 0 | 0x40, 0, ttl, 1 | 6 | 17 | 47 | 50 | 89 | 103 | 132, ..]
+            if bytes.len() < 20.min(len) =>
+        {
+            (*ttl > 0).then_some(usize::from(u16::from_be_bytes([*high, *low])))
+        }
+        [first, _, _, _, high, low, next, ..] if bytes.len() < 40.min(len) => {
+            (first >> 4 == 6 && is_next_header(*next)).then_some(40 + usize::from(u16::from_be_bytes([*high, *low])))
+        }
+        _ => None,
+    }
+}
+
+/// Whether what follows an IPv6 header is something that does.
+fn is_next_header(next: u8) -> bool {
+    matches!(next, 0 | 6 | 17 | 43 | 44 | 50 | 51 | 58 | 60 | 89 | 103 | 132)
+}
+
 /// The length of an IPv6 packet with a sensible next header.
 fn ipv6(bytes: &[u8]) -> Option<usize> {
     let header = bytes.first_chunk::<40>()?;
     let [first, _, _, _, high, low, next, ..] = header;
-    let known = matches!(next, 0 | 6 | 17 | 43 | 44 | 50 | 51 | 58 | 60 | 89 | 103 | 132);
-    (first >> 4 == 6 && known).then_some(40 + usize::from(u16::from_be_bytes([*high, *low])))
+    (first >> 4 == 6 && is_next_header(*next)).then_some(40 + usize::from(u16::from_be_bytes([*high, *low])))
 }
 
 #[cfg(test)]

@@ -48,8 +48,8 @@ pub(super) fn group<'a>(packets: impl Iterator<Item = Seen<'a>>) -> Vec<Sa<'a>> 
 pub(super) struct Sequence {
     /// Small steps between neighbours when the different numbers are put in order.
     pub(super) small: u32,
-    /// How many of them are exactly one.
-    pub(super) ones: u32,
+    /// Whether at least half of them are exactly one, as a sender counts. A clock's are not.
+    pub(super) exact: bool,
     /// Larger steps.
     pub(super) large: u32,
     /// The first number and the last.
@@ -112,13 +112,15 @@ impl<'a> Sa<'a> {
         numbers.sort_unstable();
         numbers.dedup();
         let mut sequence = Sequence::default();
+        let mut ones = 0;
         for step in numbers.windows(2).filter_map(|w| Some(w.last()? - w.first()?)) {
-            sequence.ones += u32::from(step == 1);
+            ones += u32::from(step == 1);
             sequence.small += u32::from(step <= SMALL);
             sequence.large += u32::from(step > SMALL);
         }
         sequence.range = (numbers.first().copied().unwrap_or(0), numbers.last().copied().unwrap_or(0));
-        sequence.gapless = sequence.large == 0 && sequence.small == sequence.ones;
+        sequence.exact = ones * 2 >= sequence.small;
+        sequence.gapless = sequence.large == 0 && sequence.small == ones;
         if falls {
             sequence.large = u32::MAX / 8;
         }
@@ -126,7 +128,7 @@ impl<'a> Sa<'a> {
         let small = tally.steps_one + tally.steps_small;
         sequence = Sequence {
             small,
-            ones: tally.steps_one,
+            exact: sequence.exact || tally.steps_one * 2 >= small,
             large: tally.steps_other,
             range: (tally.first, tally.last),
             gapless: tally.steps_small + tally.steps_back + tally.steps_zero + tally.steps_other == 0,
@@ -185,6 +187,13 @@ impl<'a> Sa<'a> {
         (agree >= 2 && agree * 4 >= of * 3).then_some(Iv { rule, salt, agree, of })
     }
 
+    /// Whether the capture cut the bodies so short that only the front of an explicit IV is visible, which does not change.
+    pub(super) fn has_iv_front(&self) -> bool {
+        let mut bodies = self.packets.iter().map(|p| p.esp.body());
+        let Some(first) = bodies.next() else { return false };
+        (4..8).contains(&first.len()) && self.sequence().small >= 2 && bodies.all(|b| b == first)
+    }
+
     /// Nanoseconds between the first packet kept and the last.
     pub(super) fn span(&self) -> i64 {
         match (self.packets.first(), self.packets.last()) {
@@ -193,30 +202,72 @@ impl<'a> Sa<'a> {
         }
     }
 
-    /// Whether the visible bodies, from byte `from` on, look as ciphertext does. `None` when too little is visible.
-    pub(super) fn body_is_random(&self, from: usize) -> Option<bool> {
+    /// Whether the visible bodies look as ciphertext does, from byte `from` on. `None` when too little is visible.
+    pub(super) fn body(&self, from: usize) -> Option<Body> {
         let bodies: Vec<&[u8]> = self.packets.iter().filter_map(|p| p.esp.body().get(from..)).collect();
-        let visible = bodies.iter().map(|b| b.len()).min().unwrap_or(0).min(64);
-        if bodies.len() < 4 || visible < 4 {
+        let visible = bodies.iter().map(|b| b.len()).min().unwrap_or(0).min(120);
+        // The front of an explicit IV is constant, and repeated packets are so throughout.
+        if bodies.len() < 4 || from + visible < 12 || self.sequence().small < 3 {
             return None;
         }
         // A byte position that never changes: 2^-24 for four packets and one position.
         let at = |body: &[u8], i: usize| body.get(i).copied().unwrap_or(0);
-        let constant = (0..visible).filter(|&i| bodies.windows(2).all(|w| at(first(w), i) == at(last(w), i))).count();
-        // Set bits: a byte has 4 with variance 2. Six standard deviations.
-        let bytes = || bodies.iter().flat_map(|b| b.iter().take(128));
-        let (mut total, mut ones, mut counts) = (0i64, 0i64, [0i64; 256]);
-        for &byte in bytes() {
-            total += 1;
-            ones += i64::from(byte.count_ones());
-            if let Some(count) = counts.get_mut(usize::from(byte)) {
+        let is_constant = |i: &usize| bodies.windows(2).all(|w| at(first(w), *i) == at(last(w), *i));
+        let constant = (0..visible).filter(is_constant).count();
+        let leading = (0..visible).take_while(is_constant).count();
+        let mut noise = Noise::default();
+        let behind = if constant == leading && leading < visible { leading } else { 0 };
+        bodies.iter().for_each(|b| noise.add(b.get(behind..).unwrap_or_default()));
+        Some(match (constant, leading) {
+            _ if !noise.is_even() => Body::Structured,
+            (0, _) => Body::Random,
+            // Some stacks use one IV for all packets: equal plaintexts begin with equal blocks.
+            (_, blocks) if constant == blocks && blocks >= 16 && blocks % 8 == 0 && blocks < visible => Body::FixedIv,
+            _ => Body::Structured,
+        })
+    }
+}
+
+/// What the bodies of an SA look like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Body {
+    /// As ciphertext.
+    Random,
+    /// As ciphertext behind the same first blocks.
+    FixedIv,
+    /// Not as ciphertext.
+    Structured,
+}
+
+/// Statistics of bytes that are expected to be uniform.
+struct Noise {
+    total: i64,
+    ones: i64,
+    counts: [i64; 256],
+}
+
+impl Default for Noise {
+    fn default() -> Self {
+        Self { total: 0, ones: 0, counts: [0; 256] }
+    }
+}
+
+impl Noise {
+    fn add(&mut self, bytes: &[u8]) {
+        for &byte in bytes.iter().take(128) {
+            self.total += 1;
+            self.ones += i64::from(byte.count_ones());
+            if let Some(count) = self.counts.get_mut(usize::from(byte)) {
                 *count += 1;
             }
         }
-        let bits_even = (ones - 4 * total).pow(2) <= 72 * total;
+    }
+
+    fn is_even(&self) -> bool {
+        // Set bits: a byte has 4 with variance 2. Six standard deviations.
+        let bits_even = (self.ones - 4 * self.total).pow(2) <= 72 * self.total;
         // One value too often: mean total/256, and more than 12 + 3 times that has a chance below 2^-30.
-        let no_favourite = counts.iter().all(|&n| n <= 12 + 3 * total / 256);
-        Some(constant == 0 && bits_even && no_favourite)
+        bits_even && self.counts.iter().all(|&n| n <= 12 + 3 * self.total / 256)
     }
 }
 

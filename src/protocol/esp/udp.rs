@@ -1,6 +1,6 @@
 //! ESP in UDP (RFC 3948), with or without IKE on the same flow, on any port.
 
-use super::family::{FOREIGN, IKE, KEEPALIVE, MARKER};
+use super::family::{FOREIGN, IKE, IKE_CUT, KEEPALIVE, MARKER};
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
 use crate::flow::{Datagram, Head};
@@ -127,6 +127,8 @@ fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) 
     let [behind_marker, unmarked] = ike_frames;
     if esp_bare && !behind_marker.is_empty() {
         say(&IKE, IKE.cap, behind_marker, "IKE with the Non-ESP Marker is on the same flow");
+    } else if let Some(frames) = ike::cut_echo(head).filter(|_| esp_bare) {
+        say(&IKE, IKE_CUT, frames, "both sides send the Non-ESP Marker and the same IKE SPI; the rest is cut");
     } else if esp_marked {
         say(&IKE, IKE.cap, unmarked, "IKE is on the same flow");
     }

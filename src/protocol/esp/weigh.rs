@@ -2,7 +2,7 @@
 
 use super::family::{BODY, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, LENGTHS, SEQUENCE, START, WORD};
 use super::inner::{self, Inner};
-use super::sa::{Iv, Rule, Sa, Seen};
+use super::sa::{Body, Iv, Rule, Sa, Seen};
 use crate::flow::Dir;
 use crate::protocol::{Bits, Evidence, Family, Finding, link};
 
@@ -38,7 +38,7 @@ pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
         first_words(&counting, &mut say);
     }
     let from = if structured == Some("aead") { 8 } else { 0 };
-    if structured != Some("null") && counting.iter().any(|sa| sa.body_is_random(from) == Some(false)) {
+    if structured != Some("null") && counting.iter().any(|sa| sa.body(from) == Some(Body::Structured)) {
         let text = "what follows the sequence number is no ciphertext: bytes repeat from packet to packet".into();
         say(&BODY, Bits::whole(-14), frames(&counting), text);
     }
@@ -69,8 +69,8 @@ fn sequence_bits(counting: &[&Sa<'_>]) -> Bits {
         _ => 12,
     };
     // A sender's counter steps by one; a clock steps by something small and a lossy capture by both.
-    let exact: u32 = counting.iter().map(|sa| sa.sequence().ones).sum();
-    Bits::whole(if exact * 2 >= total { bits } else { bits / 3 })
+    let exact = counting.iter().filter(|sa| sa.sequence().exact).count();
+    Bits::whole(if exact * 2 >= counting.len() { bits } else { bits / 3 })
 }
 
 fn sequence_text(counting: &[&Sa<'_>]) -> String {
@@ -113,6 +113,7 @@ fn lengths(
         (_, true, _) => (2, "all lengths are multiples of four and fit blocks of 16".to_owned(), None),
         (_, _, true) if most >= 3 => (2, format!("{most} different lengths all fit blocks of 8"), Some("cbc")),
         (_, _, true) => (1, "all lengths are multiples of four and fit blocks of 8".to_owned(), None),
+        _ if counting.iter().all(|sa| sa.has_iv_front()) => (1, "all lengths are multiples of four".to_owned(), None),
         _ => (-7, "the lengths fit no block cipher, and no IV follows the sequence number".to_owned(), None),
     };
     say(&LENGTHS, Bits::whole(bits), frames(counting), text);
@@ -152,7 +153,7 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
         let of: usize = sas.iter().map(|sa| sa.packets.len()).sum();
         let (bits, tail) = match best {
             Inner::Trailer => (INNER.cap, " with an ESP trailer behind it"),
-            Inner::Header => (INNER_HEADER, ""),
+            Inner::Header | Inner::Cut => (INNER_HEADER, ""),
         };
         let text = format!("the inner IP packet is visible in {} of {of} packets{tail}: no encryption", inners.len());
         say(&INNER, bits, frames, text);
