@@ -133,9 +133,9 @@ fn found_after_every_change() {
             for (flow, aead) in positives() {
                 let left: Vec<Piece> = flow.pieces.iter().filter(|p| !without_ike || !is_ike(p)).cloned().collect();
                 let changed = change(&left);
-                // With 14 bytes of the body visible, a fixed IV with equal plaintexts is a constant.
+                // One stack in that capture uses one IV for all packets: what is visible of its bodies is a constant.
                 let fixed_iv = flow.capture == "ndpi__ipsec_isakmp_esp.pcap" && without_ike;
-                if !suffices(&changed, aead) || (*name == "22 bytes visible" && fixed_iv) {
+                if !suffices(&changed, aead) || (name.ends_with("visible") && fixed_iv) {
                     continue;
                 }
                 let outcome = judge("esp-in-udp", &flow, &changed);

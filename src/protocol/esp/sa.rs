@@ -108,7 +108,7 @@ impl<'a> Sa<'a> {
     /// What the sequence numbers did. Put in order first, since packets overtake each other and captures repeat them.
     pub(super) fn sequence(&self) -> Sequence {
         let mut numbers: Vec<u32> = self.packets.iter().map(|p| p.esp.sequence()).collect();
-        let falls = numbers.len() > 2 && numbers.is_sorted_by(|a, b| a > b);
+        let falls = numbers.len() > 4 && numbers.is_sorted_by(|a, b| a > b);
         numbers.sort_unstable();
         numbers.dedup();
         let mut sequence = Sequence::default();
@@ -210,23 +210,33 @@ impl<'a> Sa<'a> {
         if bodies.len() < 4 || from + visible < 12 || self.sequence().small < 3 {
             return None;
         }
-        // A byte position that never changes: 2^-24 for four packets and one position.
-        let at = |body: &[u8], i: usize| body.get(i).copied().unwrap_or(0);
-        let is_constant = |i: &usize| bodies.windows(2).all(|w| at(first(w), *i) == at(last(w), *i));
-        let constant = (0..visible).filter(is_constant).count();
-        let leading = (0..visible).take_while(is_constant).count();
-        let mut noise = Noise::default();
-        let behind = if constant == leading && leading < visible { leading } else { 0 };
-        bodies.iter().for_each(|b| noise.add(b.get(behind..).unwrap_or_default()));
-        Some(match (constant, leading) {
-            _ if !noise.is_even() => Body::Structured,
-            (0, _) => Body::Random,
+        let (mut noise, mut fixed, mut constant) = (Noise::default(), Vec::new(), 0);
+        for at in (0..visible).step_by(BLOCK) {
+            let place = at..(at + BLOCK).min(visible);
+            let mut blocks: Vec<&[u8]> = bodies.iter().filter_map(|b| b.get(place.clone())).collect();
+            blocks.sort_unstable();
+            blocks.dedup();
+            blocks.iter().for_each(|b| noise.add(b));
+            fixed.push(blocks.len() == 1);
+            // A byte position that never changes: 2^-24 for four blocks and one position.
+            if blocks.len() >= 4 {
+                let same = |i: &usize| blocks.windows(2).all(|w| matches!(w, [a, b] if a.get(*i) == b.get(*i)));
+                constant += (0..place.len()).filter(same).count();
+            }
+        }
+        let leading = fixed.iter().take_while(|f| **f).count();
+        let fixed = fixed.iter().filter(|f| **f).count();
+        Some(match (noise.is_even() && constant == 0, fixed) {
+            (true, 0) => Body::Random,
             // Some stacks use one IV for all packets: equal plaintexts begin with equal blocks.
-            (_, blocks) if constant == blocks && blocks >= 16 && blocks % 8 == 0 && blocks < visible => Body::FixedIv,
+            (true, _) if fixed == leading && leading * BLOCK < visible => Body::FixedIv,
             _ => Body::Structured,
         })
     }
 }
+
+/// Bytes of an AES block.
+const BLOCK: usize = 16;
 
 /// What the bodies of an SA look like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -254,7 +264,7 @@ impl Default for Noise {
 
 impl Noise {
     fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes.iter().take(128) {
+        for &byte in bytes {
             self.total += 1;
             self.ones += i64::from(byte.count_ones());
             if let Some(count) = self.counts.get_mut(usize::from(byte)) {
@@ -269,12 +279,4 @@ impl Noise {
         // One value too often: mean total/256, and more than 12 + 3 times that has a chance below 2^-30.
         bits_even && self.counts.iter().all(|&n| n <= 12 + 3 * self.total / 256)
     }
-}
-
-fn first<'a>(w: &[&'a [u8]]) -> &'a [u8] {
-    w.first().copied().unwrap_or_default()
-}
-
-fn last<'a>(w: &[&'a [u8]]) -> &'a [u8] {
-    w.last().copied().unwrap_or_default()
 }
