@@ -131,6 +131,20 @@ impl Wrap {
         Self::TlsCrypt,
     ];
 
+    /// OpenVPN's option and, where there is one, the digest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::TlsAuth(Digest::Md5) => "tls-auth-md5",
+            Self::TlsAuth(Digest::Sha1) => "tls-auth-sha1",
+            Self::TlsAuth(Digest::Sha224) => "tls-auth-sha224",
+            Self::TlsAuth(Digest::Sha256) => "tls-auth-sha256",
+            Self::TlsAuth(Digest::Sha384) => "tls-auth-sha384",
+            Self::TlsAuth(Digest::Sha512) => "tls-auth-sha512",
+            Self::TlsCrypt => "tls-crypt",
+        }
+    }
+
     /// Bytes between the session ID and the body.
     pub fn overhead(self) -> usize {
         match self {

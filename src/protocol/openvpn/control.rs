@@ -7,11 +7,13 @@ use super::random::random_id;
 use crate::flow::Dir;
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence, Family};
-use crate::wire::openvpn::{Control, Digest, Opcode, SessionId, Wrap};
+use crate::wire::openvpn::{Control, Opcode, SessionId, Wrap};
 use std::borrow::Cow;
 
 /// A clock may be this wrong, seconds.
 const DAY: i64 = 86_400;
+/// Clocks that were ever set show more than this: 2001-09-09.
+const SET_CLOCK: u32 = 1_000_000_000;
 /// Packet IDs of a client with tls-crypt-v2 start here (0x0a010000 in early builds).
 const EARLY_START: [u32; 2] = [0x0f00_0000, 0x0a01_0000];
 /// The six bytes by which a tls-crypt-v2 server's reset asks for the client key again.
@@ -145,6 +147,9 @@ fn main_session(packets: &[Packet<'_>], dir: Dir) -> Option<SessionId> {
     best.map(|(_, _, id)| id)
 }
 
+/// Message ID and highest acknowledged one.
+type Numbers = (Option<u32>, Option<u32>);
+
 struct Hypothesis<'m> {
     wrap: Wrap,
     packets: &'m [Packet<'m>],
@@ -158,7 +163,10 @@ impl Hypothesis<'_> {
         self.sessions(&mut items);
         let implied = self.bodies(&mut items)?;
         self.replay(&mut items)?;
-        let anchored = items.0.iter().any(|e| e.family != &SESSION_RANDOM && e.family != &SESSION);
+        // Constant and random IDs, small numbers and times occur in many headers; by themselves they are no hint.
+        let anchors = [&CLIENT_RESET, &SERVER_RESET, &RESET_LENGTHS, &ECHO, &HELLO, &REPLAY, &SOFT_RESET];
+        let anchored =
+            anchors.into_iter().any(|family| items.has(family)) || items.has(&SEQUENCE) && items.has(&SESSION);
         if !anchored {
             return None;
         }
@@ -321,6 +329,7 @@ impl Hypothesis<'_> {
         let mut implied = [false; 2];
         let (mut good, mut bad) = (0u32, 0u32);
         let mut peers: [Option<(SessionId, u64)>; 2] = [None, None];
+        let mut orders: [Option<(u64, Numbers)>; 2] = [None, None];
         for packet in self.packets.iter().filter(|p| self.wrap.is_readable() && p.control.key() == 0) {
             if packet.message.bytes.len() <= self.wrap.body() {
                 continue;
@@ -336,9 +345,14 @@ impl Hypothesis<'_> {
                 continue;
             }
             good += 1;
-            let reset = packet.control.opcode().is_client_reset() || packet.control.opcode().is_server_reset();
-            if !reset && (body.acks() > 0 || body.message_id().is_some()) {
-                items.add(&SEQUENCE, 4, &[frame], "message IDs and acknowledgements are small numbers at their places");
+            let order = dir.of_mut(&mut orders);
+            let numbers = (body.message_id(), body.acked().max());
+            if let Some((earlier, then)) = order.replace((frame, numbers))
+                && numbers != then
+                && (numbers.0 >= then.0 || numbers.1 >= then.1)
+            {
+                let text = "message IDs and acknowledged ones are small numbers at their places and go up";
+                items.add(&SEQUENCE, 4, &[earlier, frame], text);
             }
             if let Some(peer) = body.peer() {
                 let other = *dir.other().of(&self.sessions);
@@ -400,7 +414,7 @@ impl Hypothesis<'_> {
                     let same_key = earlier.control.key() == packet.control.key();
                     let step = now.packet_id.wrapping_sub(then.packet_id);
                     let near = (1..=64).contains(&step) || (1..=64).contains(&step.wrapping_neg());
-                    if same_key && now.time == then.time && near {
+                    if same_key && now.time == then.time && now.time > SET_CLOCK && near {
                         good += 1;
                         let text = "packet IDs of control packets count on while the time beside them stays";
                         items.add(&REPLAY, 6, &[earlier.frame(), packet.frame()], text);
@@ -448,15 +462,8 @@ impl Hypothesis<'_> {
             return None;
         }
         Some(match self.wrap {
-            Wrap::Plain => "plain",
-            Wrap::TlsAuth(Digest::Md5) => "tls-auth-md5",
-            Wrap::TlsAuth(Digest::Sha1) => "tls-auth-sha1",
-            Wrap::TlsAuth(Digest::Sha224) => "tls-auth-sha224",
-            Wrap::TlsAuth(Digest::Sha256) => "tls-auth-sha256",
-            Wrap::TlsAuth(Digest::Sha384) => "tls-auth-sha384",
-            Wrap::TlsAuth(Digest::Sha512) => "tls-auth-sha512",
             Wrap::TlsCrypt if self.packets.iter().any(|p| self.version_2(p)) => "tls-crypt-v2",
-            Wrap::TlsCrypt => "tls-crypt",
+            wrap => wrap.name(),
         })
     }
 

@@ -30,6 +30,11 @@ impl Reading {
     pub(super) fn bits(&self) -> Bits {
         sum(&self.evidence)
     }
+
+    /// Whether a packet ID was seen to count.
+    pub(super) fn is_counted(&self) -> bool {
+        self.evidence.iter().any(|e| e.family == &DATA_COUNTER)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

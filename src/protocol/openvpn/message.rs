@@ -27,6 +27,18 @@ impl Message<'_> {
         self.bytes.first().copied()
     }
 
+    /// Byte `i`, if visible.
+    pub(super) fn byte(&self, i: usize) -> Option<u8> {
+        let in_tail = || self.tail.get(i.checked_sub(self.len.checked_sub(self.tail.len())?)?).copied();
+        self.bytes.get(i).copied().or_else(in_tail)
+    }
+
+    /// The same message with bytes of its own.
+    pub(super) fn to_owned(&self) -> Message<'static> {
+        let (bytes, tail) = (Cow::Owned(self.bytes.to_vec()), Cow::Owned(self.tail.to_vec()));
+        Message { frame: self.frame, time: self.time, dir: self.dir, len: self.len, bytes, tail }
+    }
+
     /// The big-endian number of four bytes at `offset`, if visible.
     pub(super) fn u32_at(&self, offset: usize) -> Option<u32> {
         self.bytes.get(offset..)?.first_chunk().map(|b| u32::from_be_bytes(*b))

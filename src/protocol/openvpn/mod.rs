@@ -6,12 +6,14 @@ mod families;
 mod framing;
 mod message;
 mod random;
+mod scramble;
 
 use super::evidence::PRIOR;
 use super::{Assessment, Band, Finding, Protocol};
 use crate::flow::{Dir, Head};
 use families::FRAMING;
 use message::{Message, Messages};
+use scramble::Undo;
 
 /// The recogniser.
 #[derive(Debug)]
@@ -28,15 +30,58 @@ impl Protocol for OpenVpn {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let messages = message::gather(head);
-        let control = control::read(&messages.all);
-        let data = data::read(&messages.all, head);
-        let Some(finding) = combine(&messages, control, data) else { return Assessment::NotNow };
-        Assessment::Recognised(finding)
+        let clear = channels(&messages.all, head);
+        let scrambled = || scrambled(&messages.all, head);
+        let best = match clear {
+            Some(finding) if is_likely(&finding) => Some(finding),
+            // A scrambled session may look a little like a clear one: byte 0 stays what it is in one of the modes.
+            clear => scrambled().filter(|s| clear.as_ref().is_none_or(|c| s.bits() > c.bits())).or(clear),
+        };
+        match best {
+            Some(mut finding) => {
+                conclude(&messages, &mut finding);
+                Assessment::Recognised(finding)
+            }
+            None => Assessment::NotNow,
+        }
     }
 }
 
+fn is_likely(finding: &Finding) -> bool {
+    Band::of(PRIOR + finding.bits()).is_some()
+}
+
+/// What the packets show as they are.
+fn channels(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
+    combine(control::read(messages), data::read(messages, head))
+}
+
+/// What they show under the XOR patch.
+fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
+    let undone = Undo::ALL.into_iter().filter_map(|undo| {
+        let messages = undo.apply(messages);
+        // Weak readings of the data channel are weaker still when there are several to choose from.
+        let strong = |d: &data::Reading| d.variant != "data-v1" && d.is_counted();
+        let mut finding = combine(control::read(&messages), data::read(&messages, head).filter(strong))?;
+        let under = finding.variant.unwrap_or_default();
+        finding.variant = Some(format!("{} {under}", undo.name()).trim().to_owned().into());
+        Some(finding)
+    });
+    let masked = scramble::read(messages).map(|r| Finding {
+        variant: Some(r.variant.into()),
+        evidence: r.evidence,
+        server: r.server,
+        spoke: r.spoke,
+        ..Finding::default()
+    });
+    undone.chain(masked).fold(None, |best: Option<Finding>, next| match best {
+        Some(best) if best.bits() >= next.bits() => Some(best),
+        _ => Some(next),
+    })
+}
+
 /// One finding of what the two channels show.
-fn combine(messages: &Messages<'_>, control: Option<control::Reading>, data: Option<data::Reading>) -> Option<Finding> {
+fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Option<Finding> {
     let mut finding = Finding::default();
     if let Some(c) = control.filter(|c| c.bits() > super::Bits::ZERO) {
         finding.variant = c.variant.map(Into::into);
@@ -58,12 +103,16 @@ fn combine(messages: &Messages<'_>, control: Option<control::Reading>, data: Opt
     if finding.evidence.is_empty() {
         return None;
     }
-    framing(messages, &mut finding);
+    Some(finding)
+}
+
+/// What needs the whole: TCP framing, who is only implied, and whether more could be learned.
+fn conclude(messages: &Messages<'_>, finding: &mut Finding) {
+    framing(messages, finding);
     finding.implied = [0, 1].map(|i| finding.implied.get(i) == Some(&true) && finding.spoke.get(i) == Some(&false));
     let certain = Band::of(PRIOR + finding.bits()) == Some(Band::Certain);
     let decided = finding.spoke == [true, true] || messages.all.len() >= 16;
     finding.settled = certain && decided && finding.server.is_some();
-    Some(finding)
 }
 
 /// Over TCP, the lengths that led from packet to packet.
