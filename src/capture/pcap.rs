@@ -82,7 +82,7 @@ impl Pcap {
         let link = if aix { aix_link(network) } else { network & 0xffff };
         let (layout, others) = match magic.kind {
             Kind::Patched => (PATCHED, PATCHED_OTHERS),
-            Kind::Plain if lengths == Lengths::Captured => (PLAIN, PLAIN_OTHERS),
+            Kind::Plain if lengths == Lengths::Captured && !magic.nanoseconds => (PLAIN, PLAIN_OTHERS),
             _ => (PLAIN, &[][..]),
         };
         let layout = Layout { lengths, ..layout };
