@@ -1,5 +1,7 @@
 //! The same capture in every format gives the same frames; cut, damaged and foreign files are said in one line.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // Test helpers: a panic is a failed test.
+
 #[path = "common/rewrite.rs"]
 mod rewrite;
 
