@@ -1,6 +1,6 @@
 //! What recognisers of datagram protocols have in common: reading the kept datagrams of a head with one reader.
 
-use super::{Assessment, Bits, Evidence, Family};
+use super::{Assessment, Bits, Evidence, Family, Finding};
 use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
 use std::borrow::Cow;
@@ -103,6 +103,57 @@ pub(super) fn item(
     text: impl Into<Cow<'static, str>>,
 ) -> Evidence {
     Evidence { family, bits: Bits::whole(bits), frames, text: text.into() }
+}
+
+/// What the messages of a protocol with self-contained datagrams prove: by their form, and by answering each other.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The messages' form.
+    pub(super) message: &'static Family,
+    /// Bits for the first message.
+    pub(super) first: i32,
+    /// Bits for each further one.
+    pub(super) further: i32,
+    /// What the form consists of.
+    pub(super) form: &'static str,
+    /// A message of one side that answers one of the other.
+    pub(super) answer: &'static Family,
+    /// Bits for that.
+    pub(super) answered: i32,
+    /// How the answer shows.
+    pub(super) link: &'static str,
+}
+
+/// The finding that a shape gives. The side that answers serves. `None` when nothing could be read, or too little of
+/// what there is.
+pub(super) fn judge<T>(reading: &Reading<'_, T>, shape: &Shape, answers: impl Fn(&T, &T) -> bool) -> Option<Finding> {
+    if reading.hits.is_empty() || reading.mostly_foreign() {
+        return None;
+    }
+    let further = reading.hits.len() as i32 - 1;
+    let form = item(shape.message, shape.first + further * shape.further, reading.frames(|_| true), shape.form);
+    let mut finding = Finding { evidence: vec![form], spoke: reading.spoke(), ..Finding::default() };
+    if let Some((query, reply)) = reading.answer(answers) {
+        let frames = vec![query.datagram.frame, reply.datagram.frame];
+        finding.evidence.push(item(shape.answer, shape.answered, frames, shape.link));
+        finding.server = Some(reply.datagram.dir);
+        finding.settled = reading.misses == [0; 2] && finding.bits() >= CERTAIN;
+    }
+    Some(finding)
+}
+
+/// Evidence from which a lone candidate is certain.
+pub(super) const CERTAIN: Bits = Bits::whole(30);
+
+impl<T> Reading<'_, T> {
+    /// `finding` as an assessment, or what to say without one.
+    pub(super) fn conclude(&self, finding: Option<Finding>) -> Assessment {
+        match finding {
+            Some(finding) => Assessment::Recognised(finding),
+            None if self.hits.is_empty() => self.nothing(),
+            None => Assessment::NotNow,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::packet::Transport;
 use crate::wire::dns::{Dialect, Message};
 
 /// DNS.
-pub struct Dns;
+pub(super) struct Dns;
 
 /// What each protocol of the family may prove.
 pub(super) struct Weights {

@@ -6,7 +6,7 @@ use crate::flow::{Dir, Head};
 use crate::wire::dtls::{Hello, Records, Version, hello};
 
 /// Datagram Transport Layer Security.
-pub struct Dtls;
+pub(super) struct Dtls;
 
 /// Records with legal type, version and epoch whose lengths fill the datagram: 2^-37 for random bytes, and two bytes of
 /// version that only DTLS has.

@@ -6,7 +6,7 @@ use crate::flow::Head;
 use crate::wire::dns::Dialect;
 
 /// Link-Local Multicast Name Resolution.
-pub struct Llmnr;
+pub(super) struct Llmnr;
 
 /// A query or response of RFC 4795 section 2.1. The shape is that of DNS; what tells the two apart (no recursion wanted,
 /// one label) also holds for a resolver that asks a root server for a top-level domain, which is rare.

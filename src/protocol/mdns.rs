@@ -6,7 +6,7 @@ use crate::flow::Head;
 use crate::wire::dns::Dialect;
 
 /// Multicast DNS.
-pub struct Mdns;
+pub(super) struct Mdns;
 
 /// A message of RFC 6762 section 18. Beside the shape of a DNS message 32 bits of ID and flags are fixed, which sets it
 /// apart from DNS; nothing answers a multicast with an echo, so that two such messages must be able to carry the name.

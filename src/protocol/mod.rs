@@ -3,32 +3,50 @@
 //! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
+mod coap;
 mod datagrams;
 pub mod decide;
+mod dhcp;
+mod dhcpv6;
 mod dialogue;
-pub mod dns;
-pub mod dtls;
+mod dns;
+mod dtls;
 mod edp;
 mod esp;
 pub mod evidence;
+mod geneve;
+mod gtp_c;
+mod gtp_u;
 mod http;
 mod http2;
 mod ike;
+mod kerberos;
+mod l2tp;
 pub mod llmnr;
 pub mod mdns;
+mod memcached;
+mod netbios_dgm;
 pub mod netbios_ns;
 pub mod ntp;
 mod openvpn;
 pub mod quic;
+mod radius;
 #[cfg(test)]
 mod replay;
-pub mod rtcp;
-pub mod rtp;
+mod rtcp;
+mod rtp;
+mod sip;
+mod snmp;
+mod ssdp;
 mod ssh;
-pub mod stun;
+mod stun;
+mod syslog;
+mod teredo;
 mod text;
+mod tftp;
 mod tls;
-pub mod wireguard;
+mod vxlan;
+mod wireguard;
 
 pub use decide::{Decision, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
@@ -38,25 +56,43 @@ use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] = &[
+    &coap::Coap,
+    &dhcp::Dhcp,
+    &dhcpv6::Dhcpv6,
     &dns::Dns,
     &dtls::Dtls,
     &edp::Edp,
     &esp::EspInTcp,
     &esp::EspInUdp,
+    &geneve::Geneve,
+    &gtp_c::GtpC,
+    &gtp_u::GtpU,
     &http2::Http2,
     &http::Http,
     &ike::IkeInUdp,
+    &kerberos::Kerberos,
+    &l2tp::L2tp,
     &llmnr::Llmnr,
     &mdns::Mdns,
+    &memcached::Memcached,
+    &netbios_dgm::NetbiosDgm,
     &netbios_ns::NetbiosNs,
     &ntp::Ntp,
     &openvpn::OpenVpn,
     &quic::Quic,
+    &radius::Radius,
     &rtcp::Rtcp,
     &rtp::Rtp,
+    &sip::Sip,
+    &snmp::Snmp,
+    &ssdp::Ssdp,
     &ssh::Ssh,
     &stun::Stun,
+    &syslog::Syslog,
+    &teredo::Teredo,
+    &tftp::Tftp,
     &tls::Tls,
+    &vxlan::Vxlan,
     &wireguard::WireGuard,
 ];
 

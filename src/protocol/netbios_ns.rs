@@ -6,7 +6,7 @@ use crate::flow::Head;
 use crate::wire::dns::Dialect;
 
 /// NetBIOS name service.
-pub struct NetbiosNs;
+pub(super) struct NetbiosNs;
 
 /// A message of RFC 1002 section 4.2. Beside the shape of a DNS message the first label has 32 letters from A to P
 /// (2^-128 for random bytes), which no host name has by accident. Broadcasts go unanswered: several may carry the name.

@@ -6,7 +6,7 @@ use crate::flow::Head;
 use crate::wire::ntp::{Control, Mode, Ntp as Packet, unix_seconds};
 
 /// Network Time Protocol.
-pub struct Ntp;
+pub(super) struct Ntp;
 
 /// A packet with legal version, mode, stratum, poll, precision and length, and small delay and dispersion: about 2^-25
 /// for random bytes. A request is little more than zeros, which other formats with a mode byte could share.

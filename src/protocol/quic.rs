@@ -6,7 +6,7 @@ use crate::flow::Head;
 use crate::wire::quic::{Kind, Long};
 
 /// QUIC, the IETF's and (variants Q043 to Q050) Google's.
-pub struct Quic;
+pub(super) struct Quic;
 
 /// A long header with a version in use (2^-28 for all of them), legal connection IDs and a length that fits.
 static HEADER: Family = Family { id: "quic.long-header", cap: Bits::whole(16) };

@@ -6,7 +6,7 @@ use crate::flow::{Dir, Head};
 use crate::wire::{ntp::unix_seconds, rtcp::Rtcp as Compound, rtp::Rtp as Packet};
 
 /// RTP Control Protocol.
-pub struct Rtcp;
+pub(super) struct Rtcp;
 
 /// Version, type, a count that agrees with the length, and packets that fill the datagram: 2^-24 for a report alone,
 /// 2^-44 for a compound of two. One packet could still be another format with a type and a length.

@@ -8,7 +8,7 @@ use crate::flow::{Dir, Head};
 use crate::wire::rtp::Rtp as Packet;
 
 /// Real-time Transport Protocol.
-pub struct Rtp;
+pub(super) struct Rtp;
 
 /// Packets of one source (32 equal bits) whose 16-bit sequence number advances by 1 to 16 (12 bits) and whose payload
 /// type stays: 2^-50 a pair for random bytes. Formats with a version, a counter and a session identifier at just these

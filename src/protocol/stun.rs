@@ -7,7 +7,7 @@ use crate::packet::Transport;
 use crate::wire::stun::{ChannelData, Class, Stun as Message};
 
 /// STUN and TURN.
-pub struct Stun;
+pub(super) struct Stun;
 
 /// The cookie (32 bits), two zero bits, a length that agrees, attributes that fill the message. Several messages make
 /// chance impossible; no other protocol carries the cookie here. RFC 3489's form has 2^-40 for random bytes, but its

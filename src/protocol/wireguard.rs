@@ -9,7 +9,7 @@ use crate::flow::{Dir, Head};
 use crate::wire::wireguard::{Kind, Message};
 
 /// WireGuard.
-pub struct WireGuard;
+pub(super) struct WireGuard;
 
 /// A handshake message: type and three zero bytes (2^-32) with just its length (2^-8 or less). Another format with a
 /// small number in little-endian first could have that length by accident.

@@ -3,18 +3,36 @@
 //! A view is made by `new`, which checks once; no accessor can fail afterwards. Nothing here knows flows or protocols'
 //! place in the program.
 
+pub mod ber;
+pub mod coap;
 pub mod cursor;
+pub mod dhcp;
+pub mod dhcpv6;
 pub mod dns;
 pub mod dtls;
 pub mod edp;
 pub mod esp;
+pub mod geneve;
+pub mod gtp;
 pub mod http2;
 pub mod ike;
+pub mod inner;
+pub mod kerberos;
+pub mod l2tp;
+pub mod memcached;
+pub mod netbios_dgm;
 pub mod ntp;
 pub mod openvpn;
 pub mod quic;
+pub mod radius;
 pub mod rtcp;
 pub mod rtp;
+pub mod sip;
+pub mod snmp;
 pub mod stun;
+pub mod syslog;
+pub mod teredo;
+pub mod tftp;
 pub mod tls;
+pub mod vxlan;
 pub mod wireguard;

@@ -1,0 +1,64 @@
+//! CoAP over UDP.
+
+use super::datagrams::{self, Shape, item};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::wire::coap::Coap as Message;
+
+/// Constrained Application Protocol.
+pub(super) struct Coap;
+
+/// Version, token length, code and options that hold together: only about 2^-10 for random bytes, so that the form alone
+/// never names a flow.
+static MESSAGE: Family = Family { id: "coap.message", cap: Bits::whole(12) };
+/// A request names its resource in readable path options.
+static PATH: Family = Family { id: "coap.path", cap: Bits::whole(6) };
+/// The reply acknowledges the message (16 bits) or repeats the token (up to 64), in roles that the codes give.
+static ANSWER: Family = Family { id: "coap.answer", cap: Bits::whole(14) };
+
+static SHAPE: Shape = Shape {
+    message: &MESSAGE,
+    first: 6,
+    further: 1,
+    form: "version, token, code and options of CoAP hold together",
+    answer: &ANSWER,
+    answered: 14,
+    link: "the reply acknowledges the request's message ID or repeats its token",
+};
+
+impl Protocol for Coap {
+    fn name(&self) -> &'static str {
+        "coap"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 7252"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        let reading = datagrams::read(head, |d| match d.bytes {
+            [0x40..=0x7f, ..] if d.len >= 4 => Message::new(d.bytes, d.len),
+            _ => None,
+        });
+        let finding = datagrams::judge(&reading, &SHAPE, Message::is_answered_by).map(|mut finding| {
+            let named = reading.frames(|m| m.path && (1..=7).contains(&m.code));
+            if let Some(request) = reading.hits.iter().find(|h| h.message.path) {
+                finding.server = finding.server.or(Some(request.datagram.dir.other()));
+                finding.evidence.push(item(&PATH, 5 + named.len() as i32, named, "a request with a readable path"));
+            }
+            finding
+        });
+        reading.conclude(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Band, replay};
+
+    #[test]
+    fn the_capture_is_recognised() {
+        replay::expect(&Coap, "requests.pcap", Band::Confident);
+    }
+}

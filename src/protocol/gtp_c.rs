@@ -1,0 +1,64 @@
+//! GTP-C: mobile networks' control messages, versions 1 and 2.
+
+use super::datagrams::{self, Shape};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::wire::gtp::Gtp;
+
+/// GTP-C.
+pub(super) struct GtpC;
+
+/// Flags with their fixed bits, a length that agrees, and (version 2) elements that fill the message: 2^-24 to 2^-40 for
+/// random bytes. Type, length and a chain of elements occur elsewhere.
+static MESSAGE: Family = Family { id: "gtp-c.message", cap: Bits::whole(20) };
+/// The response has the request's type plus one and its sequence number.
+static ANSWER: Family = Family { id: "gtp-c.answer", cap: Bits::whole(14) };
+
+static SHAPE: Shape = Shape {
+    message: &MESSAGE,
+    first: 14,
+    further: 2,
+    form: "GTP's control header with a length that agrees, and elements that fill it",
+    answer: &ANSWER,
+    answered: 14,
+    link: "the response has the request's type plus one and its sequence number",
+};
+
+impl Protocol for GtpC {
+    fn name(&self) -> &'static str {
+        "gtp-c"
+    }
+
+    fn reference(&self) -> &'static str {
+        "3GPP TS 29.060, TS 29.274"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        let reading = datagrams::read(head, |d| match d.bytes {
+            [0x40 | 0x48, ..] if d.len >= 12 => Gtp::new(d.bytes, d.len),
+            [0x32, 16..=30 | 128..=130, ..] if d.len >= 12 => Gtp::new(d.bytes, d.len),
+            _ => None,
+        });
+        let answers = |q: &Gtp, r: &Gtp| match (q, r) {
+            (Gtp::Control { kind: a, sequence: s }, Gtp::Control { kind: b, sequence: t }) => {
+                *b == a.wrapping_add(1) && s == t
+            }
+            (Gtp::Signal { kind: a, sequence: s }, Gtp::Signal { kind: b, sequence: t }) => {
+                *b == a.wrapping_add(1) && s == t
+            }
+            _ => false,
+        };
+        reading.conclude(datagrams::judge(&reading, &SHAPE, answers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Band, replay};
+
+    #[test]
+    fn the_capture_is_recognised() {
+        replay::expect(&GtpC, "echo.pcap", Band::Certain);
+    }
+}

@@ -1,0 +1,56 @@
+//! VXLAN, the outer packets.
+
+use super::datagrams::{self, Shape};
+use super::{Assessment, Bits, Family, Finding, Protocol};
+use crate::flow::Head;
+use crate::wire::vxlan::Vxlan as Packet;
+
+/// VXLAN, the outer packets.
+pub(super) struct Vxlan;
+
+/// Forty fixed bits of header and an inner Ethernet frame with an IP packet that fits or an ARP packet: 2^-80 for random
+/// bytes. One-way as a rule, so that several packets must be able to carry the name.
+static PACKET: Family = Family { id: "vxlan.packet", cap: Bits::whole(30) };
+/// Both sides send such packets in one flow; usually each direction has a source port of its own.
+static BOTH: Family = Family { id: "vxlan.both-sides", cap: Bits::whole(6) };
+
+static SHAPE: Shape = Shape {
+    message: &PACKET,
+    first: 24,
+    further: 1,
+    form: "VXLAN's header, and an Ethernet frame whose IP packet ends with the datagram",
+    answer: &BOTH,
+    answered: 6,
+    link: "both sides send such packets",
+};
+
+impl Protocol for Vxlan {
+    fn name(&self) -> &'static str {
+        "vxlan"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 7348"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        let reading = datagrams::read(head, |d| match d.bytes {
+            [0x08 | 0x88, ..] if d.len >= 42 => Packet::new(d.bytes, d.len),
+            _ => None,
+        });
+        // Neither end serves the other.
+        let finding = datagrams::judge(&reading, &SHAPE, |_, _| true);
+        reading.conclude(finding.map(|f| Finding { server: None, settled: f.bits() >= datagrams::CERTAIN, ..f }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Band, replay};
+
+    #[test]
+    fn the_capture_is_recognised() {
+        replay::expect(&Vxlan, "kernel.pcap", Band::Confident);
+    }
+}
