@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: import-registry FILE OUT.bin".into());
     };
     let snapshot = import::read(&fs::read(from)?)?;
-    let bytes = encode::encode(&snapshot);
+    let bytes = encode::encode(&snapshot).ok_or("too many rows")?;
     println!("{}: {} rows of {}, {} bytes", to, snapshot.entries.len(), snapshot.date, bytes.len());
     fs::write(to, bytes)?;
     Ok(())

@@ -236,3 +236,45 @@ fn what_only_the_whole_shows_is_refused() {
     let line = line_of(&whole, "carrius-rshell,1197,udp");
     assert!(reason.starts_with(&format!(":{line}: refused: byte {at} of the file is not UTF-8")), "{reason}");
 }
+
+#[test]
+fn a_registry_that_cannot_be_kept_is_said() {
+    let user = User::new();
+    let newer = user.file("newer.csv", csv().replace("2026-08-17", "2026-11-01").as_bytes());
+    user.file("portproof", b"not a directory");
+    let (code, _, err) = user.registry(&["update", newer.to_str().unwrap()]);
+    assert_eq!((code, err.lines().count()), (2, 1));
+    assert!(err.contains("cannot keep the registry"), "{err}");
+    let (code, out, err) = user.registry(&["info"]);
+    assert!(code == 0 && err.is_empty() && out.contains("came with the program"), "{out}{err}");
+}
+
+#[test]
+fn the_xml_is_taken_too() {
+    let captures =
+        std::env::var_os("PORTPROOF_CORPUS").map_or_else(|| PathBuf::from("../shared/captures"), PathBuf::from);
+    let xml = captures.join("../registry/service-names-port-numbers.xml");
+    let Ok(text) = fs::read_to_string(&xml) else {
+        println!("skipped: {} is not there", xml.display());
+        return;
+    };
+    let user = User::new();
+    let (code, out, err) = user.registry(&["diff", xml.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("0 added, 0 removed, 0 fields changed; 0 rows"), "{out}");
+    let stamp = "<updated>2026-08-17</updated>";
+    let newer = user.file("newer.xml", text.replacen(stamp, "<updated>2026-10-09</updated>", 1).as_bytes());
+    assert_eq!(user.registry(&["update", newer.to_str().unwrap()]).0, 0);
+    assert!(user.registry(&["info"]).1.contains("IANA, 2026-10-09"));
+    user.registry(&["reset"]);
+    fs::remove_dir(user.0.path().join("portproof")).unwrap();
+    assert!(
+        user.refusal(text.replacen(stamp, "<updated>2020-01-01</updated>", 1).as_bytes())
+            .contains("is newer than the file")
+    );
+    assert!(user.refusal(&text.as_bytes()[..text.len() / 2]).contains("refused: "));
+    let bad = text.replacen("<protocol>udp</protocol>", "<protocol>tpu</protocol>", 1);
+    let line = line_of(&bad, "    <protocol>tpu") - 1;
+    let reason = user.refusal(bad.as_bytes());
+    assert!(reason.starts_with(&format!(":{line}: refused: unknown transport \"tpu\"")), "{reason}");
+}

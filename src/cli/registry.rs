@@ -157,8 +157,8 @@ fn read(file: &Path) -> Result<Registry, String> {
         Some(line) => format!("{name}:{line}: refused: {}", escape(&refusal.reason)),
         None => format!("{name}: refused: {}", escape(&refusal.reason)),
     })?;
-    Registry::from_bytes(encode::encode(&snapshot).into())
-        .ok_or_else(|| format!("{name}: refused: it cannot be encoded"))
+    let compact = encode::encode(&snapshot).ok_or_else(|| format!("{name}: refused: more than 65536 rows"))?;
+    Registry::from_bytes(compact.into()).ok_or_else(|| format!("{name}: refused: it has no readable date"))
 }
 
 /// The differences: counts, then at most `most` of them.

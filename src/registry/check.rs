@@ -12,6 +12,9 @@ use super::import::{Numbered, Refusal};
 /// The fewest rows of a whole registry: it had 14,533 in August 2026 and grows.
 pub const MIN_ROWS: usize = 14_000;
 
+/// The most rows that one port may have: port 80 has 7. More would make a look-up slow.
+pub const MOST_ROWS: usize = 64;
+
 /// The last port that IANA assigns (RFC 6335, section 6).
 pub const LAST_ASSIGNABLE: u16 = 49_151;
 
@@ -121,8 +124,15 @@ fn is_date(text: &str) -> bool {
 fn order_and_cover(rows: &[Numbered]) -> Result<(), Refusal> {
     let mut covered = -1_i32;
     let mut previous = 0;
+    // The last ports of the rows that include the port at hand.
+    let mut open: Vec<u16> = Vec::new();
     for (line, entry) in rows {
         let Some((first, last)) = entry.ports else { continue };
+        open.retain(|last| *last >= first);
+        open.push(last);
+        if open.len() > MOST_ROWS {
+            return Err(Refusal::at(*line, format!("port {first} has more than {MOST_ROWS} rows")));
+        }
         if first < previous {
             return Err(Refusal::at(*line, format!("port {first} after port {previous}: the rows are out of order")));
         }
@@ -165,6 +175,14 @@ mod tests {
         for bad in ["2005-13", "2005-8", "05-08-2001", "2026-08-32", "2026/08/17", "+026"] {
             assert!(!is_date(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_port_with_too_many_rows_is_refused() {
+        let row = |index: u64| (index, Entry { ports: Some((0, 9)), name: format!("a{index}"), ..Entry::default() });
+        let rows: Vec<Numbered> = (2..100).map(row).collect();
+        let refusal = order_and_cover(&rows).unwrap_err();
+        assert_eq!(refusal.to_string(), "line 66: port 0 has more than 64 rows");
     }
 
     #[test]

@@ -18,13 +18,10 @@ use std::borrow::Cow;
 use std::ops::Range as Span;
 use std::sync::LazyLock;
 
-use super::{Claim, Proto, Range, State, Transports};
+use super::{Claim, Proto, Range, State, Transports, check};
 
 pub(super) const MAGIC: &[u8; 8] = b"PPREG\0\0\x01";
 pub(super) const HEADER: usize = 8 + 10 + 32 + 4 + 8 * 4;
-
-/// The most rows read for one port: IANA's have at most a dozen, and a damaged form must not cost time.
-const MOST_ROWS: usize = 256;
 
 static IANA: &[u8] = include_bytes!("data/iana.bin");
 static EMBEDDED: LazyLock<Registry> = LazyLock::new(|| Registry::from_bytes(Cow::Borrowed(IANA)).unwrap_or_default());
@@ -220,7 +217,7 @@ impl Registry {
             }
             None => 0..0,
         };
-        span.take(MOST_ROWS).filter_map(move |place| self.record(usize::from(u16_at(members, place)?)))
+        span.take(check::MOST_ROWS).filter_map(move |place| self.record(usize::from(u16_at(members, place)?)))
     }
 
     /// The text of a field, counted as in the records; "" if absent.

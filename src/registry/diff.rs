@@ -108,7 +108,7 @@ mod tests {
             ..Entry::default()
         };
         let entries = rows.iter().map(entry).collect();
-        let bytes = encode(&Snapshot { date: "2026-08-17".into(), sha256: [0; 32], entries });
+        let bytes = encode(&Snapshot { date: "2026-08-17".into(), sha256: [0; 32], entries }).unwrap();
         Registry::from_bytes(Cow::Owned(bytes)).unwrap()
     }
 

@@ -7,8 +7,9 @@ use super::entry::Entry;
 use super::import::Snapshot;
 use super::{Range, State, Transports};
 
-/// The compact form of a snapshot. The same snapshot always gives the same bytes.
-pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
+/// The compact form of a snapshot; `None` if it has more rows than the form can count (65,536). The same snapshot always
+/// gives the same bytes.
+pub fn encode(snapshot: &Snapshot) -> Option<Vec<u8>> {
     let rows = merged(&snapshot.entries);
     let mut heap = Heap::default();
     let mut records = Vec::new();
@@ -17,7 +18,7 @@ pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
         offsets.extend_from_slice(&(records.len() as u32).to_le_bytes());
         record(row, &mut records, &mut heap);
     }
-    let segments = Segments::of(&rows);
+    let segments = Segments::of(&rows)?;
     let sections: [&[u8]; 7] = [
         &assigned(&rows, Transports::TCP),
         &assigned(&rows, Transports::UDP),
@@ -40,7 +41,7 @@ pub fn encode(snapshot: &Snapshot) -> Vec<u8> {
         out.extend_from_slice(section);
     }
     out.extend_from_slice(&heap.bytes);
-    out
+    Some(out)
 }
 
 /// Rows that differ in nothing but the transport become one. The order is that of the first of each.
@@ -160,7 +161,7 @@ struct Segments {
 }
 
 impl Segments {
-    fn of(rows: &[Entry]) -> Self {
+    fn of(rows: &[Entry]) -> Option<Self> {
         let spans: Vec<(u16, u16)> = rows.iter().filter_map(|row| row.ports).collect();
         let mut starts: Vec<u16> = spans.iter().flat_map(|(first, last)| [*first, last.saturating_add(1)]).collect();
         starts.sort_unstable();
@@ -169,7 +170,7 @@ impl Segments {
         let mut begin = 0;
         for start in starts {
             segments.starts.push(start);
-            segments.heads.push(segments.members.len() as u16);
+            segments.heads.push(u16::try_from(segments.members.len()).ok()?);
             // Rows are sorted by first port: all before `begin` have ended for good.
             while spans.get(begin).is_some_and(|(_, last)| *last < start) {
                 begin += 1;
@@ -179,11 +180,11 @@ impl Segments {
                     break;
                 }
                 if *last >= start {
-                    segments.members.push(index as u16);
+                    segments.members.push(u16::try_from(index).ok()?);
                 }
             }
         }
-        segments
+        Some(segments)
     }
 }
 
@@ -213,7 +214,7 @@ mod tests {
     #[test]
     fn segments_cut_where_ranges_overlap() {
         let rows = [row(10, 20, Transports::NONE, ""), row(15, 15, Transports::TCP, "a")];
-        let segments = Segments::of(&rows);
+        let segments = Segments::of(&rows).unwrap();
         assert_eq!(segments.starts, [10, 15, 16, 21]);
         assert_eq!(segments.heads, [0, 1, 3, 4]);
         assert_eq!(segments.members, [0, 0, 1, 0]);

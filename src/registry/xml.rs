@@ -15,6 +15,9 @@ use quick_xml::reader::Reader;
 use super::entry::Entry;
 use super::import::{Lines, Numbered, Refusal, ports, transport_of};
 
+/// How deep elements may lie; IANA's lie five deep.
+const DEEPEST: usize = 16;
+
 /// What the file says of itself, and its rows.
 pub(super) struct Document {
     /// `updated` of the registry: the day of the snapshot.
@@ -38,16 +41,17 @@ pub(super) fn rows(text: &str) -> Result<Document, Refusal> {
         let before = reader.buffer_position();
         let event =
             reader.read_event().map_err(|err| Refusal::at(lines.of(reader.error_position()), err.to_string()))?;
-        let mut refuse = |reason: String| Refusal::at(lines.of(before), reason);
+        let line = lines.of(before);
+        let refuse = |reason: String| Refusal::at(line, reason);
         match event {
             Event::Start(start) => {
                 let name = start.name().0.to_owned();
                 match &mut record {
-                    Some(record) => record.open(&name, &start).map_err(&mut refuse)?,
+                    Some(record) => record.open(&name, &start).map_err(refuse)?,
                     None if path == ["registry"] && name == "record" => {
-                        record = Some(Record::new(&start).map_err(&mut refuse)?);
+                        record = Some(Record::new(&start).map_err(refuse)?);
                         if let Some(record) = &mut record {
-                            record.line = lines.of(before);
+                            record.line = line;
                         }
                     }
                     None if path.is_empty() && name != "registry" => {
@@ -56,6 +60,9 @@ pub(super) fn rows(text: &str) -> Result<Document, Refusal> {
                     None => {}
                 }
                 path.push(name);
+                if path.len() > DEEPEST {
+                    return Err(refuse(format!("elements lie more than {DEEPEST} deep")));
+                }
             }
             Event::End(_) => {
                 let name = path.pop().unwrap_or_default();
@@ -269,6 +276,7 @@ mod tests {
         );
         assert!(refused("<html></html>").contains("not a registry"));
         assert!(refused("<registry>\n<record></note></record></registry>").starts_with("line 2: "));
+        assert!(refused(&format!("<registry>{}", "<a>".repeat(50))).contains("more than 16 deep"));
         assert!(refused("<!DOCTYPE a [<!ENTITY b 'c'>]><registry/>").contains("document type"));
     }
 }
