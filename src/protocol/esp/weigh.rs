@@ -120,12 +120,20 @@ fn lengths(
     Some(variant)
 }
 
+/// The magic number of Pia, which Nintendo's games speak to each other: a counter and noise follow it too.
+const NINTENDO_PIA: u32 = 0x32ab_9864;
+
 /// What speaks against a first word being an SPI. Only asked where nothing but the shape speaks for it.
 fn first_words(counting: &[&Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) {
     let zeros = |spi: u32| spi.to_be_bytes().iter().filter(|b| **b == 0).count();
     let data_v2 = |spi: u32| matches!(spi >> 24, 0x48..=0x4f);
     if let Some(sa) = counting.iter().find(|sa| zeros(sa.spi) >= 2) {
         let text = format!("{:08x} is mostly zeros, while SPIs are random", sa.spi);
+        say(&WORD, Bits::whole(-8), frames(counting), text);
+        return;
+    }
+    if let Some(sa) = counting.iter().find(|sa| sa.spi == NINTENDO_PIA) {
+        let text = format!("{:08x} is what packets of Nintendo's peer-to-peer protocol begin with", sa.spi);
         say(&WORD, Bits::whole(-8), frames(counting), text);
         return;
     }
