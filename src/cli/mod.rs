@@ -1,25 +1,100 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
+mod exit;
+mod inputs;
 pub mod port;
+mod read;
 pub mod registry;
-pub mod text;
+pub(crate) use crate::report::text;
+mod values;
+mod watch;
 
 use clap::{Parser, Subcommand};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::process::ExitCode;
 
 /// Says what the traffic on a port really speaks, and whether that matches IANA's registry.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
-pub struct Cli {
-    /// What to do.
+#[command(version, about, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG)]
+struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    command: Command,
 }
 
-/// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
+    /// Judge capture files: one row per port, with what it speaks and whether that matches the registry.
+    Read(Box<read::Args>),
     /// Say what the registry claims of ports or services, and whether traffic could ever confirm it.
     Port(port::Args),
     /// Show, update, compare or reset the registry in use.
     Registry(registry::Args),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  portproof read trace.pcap
+  portproof port 1197 2797/udp";
+
+const LONG: &str = "\
+Examples:
+  portproof read trace.pcap
+      one row per port: what it speaks, and whether that matches the registry
+  portproof read --fail-on mismatch --ports 1194-1200 *.pcap
+      exit code 1 if one of these ports speaks something it should not
+  portproof read --output jsonl trace.pcap | jq 'select(.type == \"flow\")'
+      every flow with its evidence
+  portproof port 1197 2797/udp esp-encap
+      what the registry claims, no capture needed
+
+Verdicts:
+  mismatch      recognised, and the port is assigned to something it cannot be
+  contradicted  not recognised, but everything that would satisfy the claim is excluded
+  unregistered  recognised, on a port that is assigned to nothing on this transport
+  unverifiable  neither confirmed nor refuted
+  match         recognised, and satisfies the claim
+  insufficient  too little was seen to judge: no answer, no payload, keepalives only
+
+What a port speaks is told by the bytes alone, never by the port number.
+
+Exit codes:
+  0  done
+  1  a verdict named with --fail-on was reached
+  2  usage, permission, I/O, or an input that is no capture (all other inputs are still judged)
+  3  done, but an input was damaged, cut, or interrupted; what could be read was judged";
+
+/// Runs the program: arguments, subcommand, exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Read(args) => read::run(args),
+        Command::Port(args) => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            port::run(args, &mut out).and_then(|code| out.flush().map(|()| code))
+        }
+        Command::Registry(args) => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            registry::run(args, &mut out).and_then(|code| out.flush().map(|()| code))
+        }
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("portproof: writing the output: {}", exit::plain(&error));
+            ExitCode::from(exit::FAILED)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,5 +1,14 @@
 //! Reports: what is printed of the judged results. One file per format.
 
+mod community;
+mod jsonl;
+pub mod text;
+pub mod when;
+pub mod why;
+
+pub use community::community_id;
+pub use jsonl::Jsonl;
+
 use crate::verdict::{FlowRecord, IpProto, Rows, Summary};
 use std::io;
 

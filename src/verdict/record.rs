@@ -1,7 +1,7 @@
 //! Judged results as the reports take them: flows, traffic without ports, counts.
 
 use super::{Answered, Judgement};
-use crate::packet::{Endpoint, Time, Transport, Tunnel};
+use crate::packet::{Endpoint, Time, Transport, Tunnel, TunnelKind};
 use crate::protocol::Decision;
 use crate::registry::Claim;
 
@@ -75,6 +75,23 @@ impl FlowRecord<'_> {
     /// The protocol named, or "unknown".
     pub fn protocol(&self) -> &'static str {
         self.decision.and_then(|d| d.protocol).unwrap_or("unknown")
+    }
+}
+
+/// A tunnel in words: "vxlan 42", "teredo".
+pub fn tunnel_text(tunnel: Tunnel) -> String {
+    let kind = match tunnel.kind {
+        TunnelKind::Vxlan => "vxlan",
+        TunnelKind::Geneve => "geneve",
+        TunnelKind::GtpU => "gtp-u",
+        TunnelKind::Teredo => "teredo",
+        TunnelKind::Gre => "gre",
+        TunnelKind::IpInIp => "ip-in-ip",
+        TunnelKind::EthernetInIp => "ethernet-in-ip",
+    };
+    match tunnel.id {
+        Some(id) => format!("{kind} {id}"),
+        None => kind.to_owned(),
     }
 }
 

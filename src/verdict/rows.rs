@@ -4,7 +4,7 @@ use super::record::{FlowRecord, ServerBy};
 use super::{Answered, Reason, Verdict};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
-use crate::registry::{Range, State};
+use crate::registry::{Range, State, Transports};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
@@ -76,6 +76,8 @@ pub struct PortRow {
     pub state: State,
     /// Service names (for another transport, with state assigned-other-transport).
     pub services: Vec<String>,
+    /// Where `services` are assigned, with state assigned-other-transport.
+    pub other_transports: Transports,
     /// What was observed, by verdict, then by protocol.
     pub observed: Vec<Observed>,
     /// Flows per verdict.
@@ -148,6 +150,7 @@ impl Rows {
             key,
             state: flow.claim.state,
             services: flow.claim.services.iter().map(ToString::to_string).collect(),
+            other_transports: flow.claim.other_transports,
             observed: Vec::new(),
             verdicts: BTreeMap::new(),
             clients: BTreeSet::new(),

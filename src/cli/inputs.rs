@@ -1,0 +1,91 @@
+//! Inputs: opened, judged (several at a time if there are several), and handed on in argument order.
+
+use crate::capture::{CaptureError, CaptureFile};
+use crate::pipeline::{Captured, Control, Options, read_capture};
+use crate::registry::Registry;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Captures that may be judged ahead of the one to be printed next, for each thread. Bounds what is kept in memory.
+const AHEAD: usize = 2;
+
+/// A judged input, or why it is none. `None`: the run was stopped before its turn.
+pub(super) type Judged = Option<Result<Captured, CaptureError>>;
+
+/// What all inputs share.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
+    pub options: &'a Options,
+    pub registry: &'a Registry,
+    pub control: &'a Control,
+}
+
+impl Run<'_> {
+    /// Judges one input with the workers of the options.
+    pub(super) fn judge(&self, path: &Path) -> Judged {
+        self.judge_with(path, self.options)
+    }
+
+    fn judge_with(&self, path: &Path, options: &Options) -> Judged {
+        if self.control.stopped() {
+            return None;
+        }
+        let name = path.display().to_string();
+        let read = |file| read_capture(file, &name, options, self.registry, self.control);
+        Some(CaptureFile::open(path).map(read))
+    }
+
+    /// Judges the inputs, `jobs` at a time, and hands the results to `take` in their order.
+    ///
+    /// # Errors
+    /// Those of `take`; the run is then stopped.
+    pub(super) fn judge_all(
+        &self,
+        paths: &[PathBuf],
+        jobs: usize,
+        mut take: impl FnMut(&Path, Judged) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if let [only] = paths {
+            return take(only, self.judge(only));
+        }
+        let alone = Options { workers: 0, ..self.options.clone() };
+        let (to_judge, orders) = crossbeam_channel::unbounded::<(usize, &PathBuf)>();
+        let (done, results) = crossbeam_channel::unbounded();
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.clamp(1, paths.len().max(1)) {
+                let (orders, done, alone) = (orders.clone(), done.clone(), &alone);
+                scope.spawn(move || {
+                    for (index, path) in orders {
+                        if done.send((index, self.judge_with(path, alone))).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop((orders, done));
+            let mut waiting = paths.iter().enumerate();
+            waiting.by_ref().take(jobs * AHEAD).for_each(|order| {
+                let _ = to_judge.send(order);
+            });
+            let mut early = BTreeMap::new();
+            for (index, path) in paths.iter().enumerate() {
+                let result = loop {
+                    if let Some(result) = early.remove(&index) {
+                        break result;
+                    }
+                    let Ok((other, result)) = results.recv() else { break None };
+                    early.insert(other, result);
+                };
+                if let Some(order) = waiting.next() {
+                    let _ = to_judge.send(order);
+                }
+                if let Err(error) = take(path, result) {
+                    self.control.stop();
+                    return Err(error);
+                }
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! `portproof read`: capture files in, one row per port out.
+
+use super::exit::Outcome;
+use super::inputs::{Judged, Run};
+use super::text::Screen;
+use super::values::{self, By, ColourArg, MinBand, Output};
+use super::watch::Watch;
+use crate::pipeline::{Captured, Control, Options, PortSet};
+use crate::protocol::Band;
+use crate::registry::Registry;
+use crate::report::text::counted;
+use crate::report::{Jsonl, Report};
+use crate::verdict::{Rows, Summary, Verdict};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Arguments of `portproof read`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 done; 1 --fail-on; 2 usage or unreadable input; 3 damaged, cut or interrupted.")]
+pub(super) struct Args {
+    /// Captures to judge; - is standard input, which is also read when nothing is named.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The same, as tcpdump has it.
+    #[arg(short = 'r', value_name = "FILE", action = clap::ArgAction::Append)]
+    read: Vec<PathBuf>,
+    /// Form of the output.
+    #[arg(long, short = 'o', value_enum, default_value_t, value_name = "FORM")]
+    output: Output,
+    /// What a row of the table is.
+    #[arg(long, value_enum, default_value_t, value_name = "WHAT")]
+    by: By,
+    /// Show every row: nothing is folded.
+    #[arg(long)]
+    all: bool,
+    /// Show only these verdicts: mismatch,contradicted.
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
+    only: Vec<Verdict>,
+    /// Exit with 1 if one of these verdicts was reached.
+    ///
+    /// What was recognised counts from band confident, unless --min-band says otherwise.
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
+    fail_on: Vec<Verdict>,
+    /// How sure a recognised protocol must be for --fail-on.
+    #[arg(long, value_enum, value_name = "BAND")]
+    min_band: Option<MinBand>,
+    /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
+    #[arg(long, value_name = "PORTS", value_parser = values::ports)]
+    ports: Option<PortSet>,
+    /// Threads that recognise, beside the one that reads; several files are judged one a thread.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZero<u16>>,
+    /// Packets handed on at a time.
+    #[arg(long, value_name = "N", hide = true)]
+    batch: Option<NonZero<u16>>,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: ColourArg,
+}
+
+/// Judges the captures and prints; the result is the exit code.
+///
+/// # Errors
+/// Those of the output.
+pub(super) fn run(args: &Args) -> io::Result<u8> {
+    let mut paths: Vec<PathBuf> = args.read.iter().chain(&args.files).cloned().collect();
+    if paths.is_empty() {
+        if io::stdin().is_terminal() {
+            eprintln!("portproof: name a capture, or pipe one in; see portproof read --help");
+            return Ok(super::exit::FAILED);
+        }
+        paths.push("-".into());
+    }
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let options = Options {
+        workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
+        batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
+        ports: args.ports.clone(),
+        by_endpoint: args.output == Output::Table && args.by == By::Endpoint,
+        ..Options::default()
+    };
+    let control = Arc::new(Control::default());
+    let registry = Registry::embedded();
+    let _screen = Screen::of_stdout_with(args.color.into());
+    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let only = (!args.only.is_empty()).then(|| args.only.clone());
+    let report: Box<dyn Report + '_> = Box::new(Jsonl::new(out, only));
+    let mut reading = Reading {
+        args,
+        registry,
+        report,
+        summary: Summary { registry: registry.date().to_owned(), ..Summary::default() },
+        outcome: Outcome::default(),
+        unread: 0,
+    };
+    let watch = Watch::start(&control, total(&paths), true)?;
+    let jobs = args.workers.map_or(cores, |n| usize::from(n.get()));
+    let run = Run { options: &options, registry, control: &control };
+    run.judge_all(&paths, jobs, |path, judged| reading.take(path, judged))?;
+    drop(watch);
+    reading.finish()
+}
+
+/// Bytes of all inputs, if they are known.
+fn total(paths: &[PathBuf]) -> Option<u64> {
+    let len = |path: &PathBuf| match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_file() => Some(metadata.len()),
+        Ok(_) => None,
+        Err(_) if path.as_os_str() == "-" => None,
+        Err(_) => Some(0),
+    };
+    paths.iter().map(len).sum()
+}
+
+/// A run's results as they come in.
+struct Reading<'a> {
+    args: &'a Args,
+    registry: &'a Registry,
+    report: Box<dyn Report + 'a>,
+    summary: Summary,
+    outcome: Outcome,
+    /// Inputs not read because of a signal.
+    unread: u64,
+}
+
+impl Reading<'_> {
+    fn take(&mut self, _path: &Path, judged: Judged) -> io::Result<()> {
+        let captured = match judged {
+            Some(Ok(captured)) => captured,
+            Some(Err(error)) => {
+                say(&error.to_string());
+                if error.is_damage() {
+                    self.outcome.partial = true;
+                } else {
+                    self.outcome.failed = true;
+                }
+                return Ok(());
+            }
+            None => {
+                self.unread += 1;
+                return Ok(());
+            }
+        };
+        if self.args.output == Output::Jsonl || self.args.by == By::Flow {
+            captured.records(self.registry).try_for_each(|flow| self.report.flow(&captured.name, &flow))?;
+        }
+        self.report.capture(&captured.name, &captured.rows, &captured.ipprotos)?;
+        self.count(captured);
+        Ok(())
+    }
+
+    fn count(&mut self, captured: Captured) {
+        let Captured { name, rows, counts, flows, evicted, span, fault, interrupted, .. } = captured;
+        self.outcome.found |= reached(&rows, &self.args.fail_on, self.floor());
+        self.outcome.partial |= interrupted;
+        if let Some(fault) = &fault {
+            say(&fault.to_string());
+            if fault.is_damage() {
+                self.outcome.partial = true;
+            } else {
+                self.outcome.failed = true;
+            }
+        }
+        let summary = &mut self.summary;
+        summary.captures.push(name);
+        summary.counts.add(&counts);
+        summary.flows += flows;
+        summary.evicted += evicted;
+        summary.span = match (summary.span, span) {
+            (Some((first, last)), Some((other_first, other_last))) => {
+                Some((first.min(other_first), last.max(other_last)))
+            }
+            (known, other) => known.or(other),
+        };
+        if interrupted {
+            say(&format!("interrupted after {}; what was read is judged", counted(counts.received, "packet")));
+        }
+    }
+
+    fn floor(&self) -> Band {
+        self.args.min_band.map_or(Band::Confident, Band::from)
+    }
+
+    fn finish(mut self) -> io::Result<u8> {
+        if self.unread > 0 {
+            self.outcome.partial = true;
+            say(&format!("interrupted; {} not read", counted(self.unread, "input")));
+        }
+        let nothing = self.summary.counts.classified == 0 && self.summary.counts.received > 0;
+        if self.args.ports.is_some() && nothing {
+            say("0 packets matched --ports");
+        }
+        if !self.summary.captures.is_empty() || self.args.output == Output::Jsonl {
+            self.report.finish(&self.summary)?;
+        }
+        Ok(self.outcome.code())
+    }
+}
+
+/// Whether a verdict of `fail_on` was reached. What was recognised counts from `floor` on; the rest has no band.
+fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
+    let named = |verdict| matches!(verdict, Verdict::Mismatch | Verdict::Unregistered | Verdict::Match);
+    rows.iter()
+        .flat_map(|row| &row.observed)
+        .any(|o| fail_on.contains(&o.verdict) && (!named(o.verdict) || o.band >= Some(floor)))
+}
+
+/// One line on standard error, in place of the progress.
+fn say(text: &str) {
+    // Nothing can be done about a standard error that is closed.
+    let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+    let _ = writeln!(io::stderr(), "{clear}portproof: {text}");
+}

@@ -1,0 +1,61 @@
+//! JSON Lines, schema `portproof/1`: one object a line, flow, port, ipproto and summary records.
+//!
+//! The field names are a contract. Fields may be added; none is renamed, removed or given another meaning.
+
+mod record;
+
+use super::Report;
+use crate::verdict::{FlowRecord, IpProto, Rows, Summary, Verdict};
+use record::{Flow, IpProtoLine, Port, SummaryLine};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// Writes records as they come.
+#[derive(Debug)]
+pub struct Jsonl<W> {
+    out: W,
+    only: Option<Vec<Verdict>>,
+    ports: BTreeSet<(u16, crate::packet::Transport)>,
+}
+
+impl<W: Write> Jsonl<W> {
+    /// Writes to `out`; with `only`, just the flows and ports with one of these verdicts.
+    pub fn new(out: W, only: Option<Vec<Verdict>>) -> Self {
+        Self { out, only, ports: BTreeSet::new() }
+    }
+
+    fn line(&mut self, record: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, record)?;
+        self.out.write_all(b"\n")
+    }
+
+    fn wanted(&self, verdict: Verdict) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&verdict))
+    }
+}
+
+impl<W: Write> Report for Jsonl<W> {
+    fn flow(&mut self, capture: &str, flow: &FlowRecord<'_>) -> io::Result<()> {
+        match self.wanted(flow.judgement.verdict) {
+            true => self.line(&Flow::new(capture, flow)),
+            false => Ok(()),
+        }
+    }
+
+    fn capture(&mut self, capture: &str, rows: &Rows, ipprotos: &[IpProto]) -> io::Result<()> {
+        for row in rows.iter() {
+            self.ports.insert((row.key.port, row.key.transport));
+            if self.wanted(row.verdict()) {
+                self.line(&Port::new(capture, row))?;
+            }
+        }
+        ipprotos.iter().try_for_each(|kind| self.line(&IpProtoLine::new(capture, kind)))
+    }
+
+    fn finish(&mut self, summary: &Summary) -> io::Result<()> {
+        let ports = self.ports.len();
+        self.line(&SummaryLine::new(summary, ports))?;
+        self.out.flush()
+    }
+}

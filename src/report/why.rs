@@ -1,0 +1,150 @@
+//! Why a row has its verdict, in one line: who serves whom, what was seen, where.
+
+use crate::packet::Ip;
+use crate::registry::State;
+use crate::report::text::{counted, thousands};
+use crate::verdict::{Observed, PortRow, Reason, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why the row has its verdict; clauses joined by semicolons, the most telling first.
+pub fn row(row: &PortRow) -> String {
+    let Some((shown, only_likely)) = row.shown() else { return String::new() };
+    let mut clauses = vec![ends(row, shown)];
+    let others = others(row, shown);
+    let mixed = row.mixed();
+    if mixed {
+        clauses.push(others.clone());
+    }
+    clauses.push(observation(row, shown));
+    if only_likely {
+        clauses.push(format!("only likely: nothing surer than {} was seen", shown.protocol));
+    }
+    clauses.push(frames(&shown.best.frames));
+    if !mixed {
+        clauses.push(others);
+    }
+    clauses.retain(|clause| !clause.is_empty());
+    clauses.join("; ")
+}
+
+/// "10.0.0.1 <- 9 clients". A row's own addresses are those of all its flows, so with several observations the shown
+/// one's best flow speaks.
+fn ends(row: &PortRow, shown: &Observed) -> String {
+    let arrow = if shown.best.peers { "<->" } else { "<-" };
+    if row.observed.len() > 1 && shown.flows == 1 {
+        return format!("{} {arrow} {}", shown.best.server, shown.best.client);
+    }
+    format!("{} {arrow} {}", side(&row.servers, "server"), side(&row.clients, "client"))
+}
+
+fn side(addresses: &BTreeSet<Ip>, noun: &str) -> String {
+    match (addresses.first(), addresses.len()) {
+        (Some(only), 1) => only.to_string(),
+        (_, many) => counted(many as u64, noun),
+    }
+}
+
+fn observation(row: &PortRow, shown: &Observed) -> String {
+    let service = row.services.first().map_or("the service", String::as_str);
+    match (shown.verdict, shown.reason) {
+        (Verdict::Mismatch | Verdict::Match, _) => shown.best.text.clone(),
+        (Verdict::Unregistered, _) if row.state == State::AssignedOtherTransport => {
+            let text = format!("assigned for {} only: {}", row.other_transports, row.services.join(", "));
+            if shown.best.text.is_empty() { text } else { format!("{}; {text}", shown.best.text) }
+        }
+        (Verdict::Unregistered, _) => shown.best.text.clone(),
+        (Verdict::Contradicted, _) => format!("a complete exchange, and not {}", row.services.join(" or ")),
+        (_, Some(reason)) => with_suspicion(shown, because(reason, service, shown.protocol)),
+        (_, None) => with_suspicion(shown, String::new()),
+    }
+}
+
+fn with_suspicion(shown: &Observed, text: String) -> String {
+    if shown.suspected.is_empty() {
+        return text;
+    }
+    let names: Vec<_> = shown.suspected.iter().copied().collect();
+    let hint = format!("perhaps {}, too little to name it", names.join(" or "));
+    if text.is_empty() { hint } else { format!("{hint}; {text}") }
+}
+
+/// A reason as a clause.
+pub fn because(reason: Reason, service: &str, protocol: &str) -> String {
+    match reason {
+        Reason::Unanswered => "the server side never answered".into(),
+        Reason::Refused => "the server side refused".into(),
+        Reason::NoPayload => "no packet had a payload".into(),
+        Reason::KeepaliveOnly => "keepalives only".into(),
+        Reason::Few => "too few bytes to tell".into(),
+        Reason::Lossy => "the deciding bytes are missing from the capture".into(),
+        Reason::Truncated => "the snaplen cut the deciding bytes off".into(),
+        Reason::NoServerSide => "neither side can be told to be the server".into(),
+        Reason::Carrier => format!("{service} may run inside {protocol}"),
+        Reason::NoClaim => "not recognised, and the registry claims nothing here".into(),
+        Reason::NoPublicFormat => format!("{service} has no public format to compare with"),
+        Reason::NoRecogniser => format!("no recogniser for {service} yet"),
+        Reason::NotExcluded => format!("{service} was neither seen nor excluded"),
+    }
+}
+
+/// A reason as a short label: "unanswered", "keepalives only".
+pub fn label(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NoPayload => "without payload",
+        Reason::KeepaliveOnly => "keepalives only",
+        Reason::Few => "too short",
+        Reason::Lossy => "with gaps",
+        Reason::Truncated => "cut by the snaplen",
+        Reason::NoServerSide => "without a server side",
+        other => other.name(),
+    }
+}
+
+fn frames(frames: &[u64]) -> String {
+    match frames {
+        [] => String::new(),
+        [only] => format!("frame {only}"),
+        several => format!("frames {}", several.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// What the other flows of the row are: "the other 811 flows match (tls)".
+fn others(row: &PortRow, shown: &Observed) -> String {
+    let mut groups: BTreeMap<Verdict, (u64, BTreeSet<&str>)> = BTreeMap::new();
+    for other in row.observed.iter().filter(|o| (o.verdict, o.protocol) != (shown.verdict, shown.protocol)) {
+        let group = groups.entry(other.verdict).or_default();
+        group.0 += other.flows;
+        group.1.insert(other.protocol);
+    }
+    let single = groups.len() == 1;
+    let parts = groups.iter().map(|(verdict, (flows, names))| {
+        let names: Vec<_> =
+            names.iter().copied().filter(|name| *verdict < Verdict::Insufficient || *name != "unknown").collect();
+        let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        let flows_text = match (*flows, single) {
+            (1, true) => "the other flow".to_owned(),
+            (_, true) => format!("the other {}", counted(*flows, "flow")),
+            _ => thousands(*flows),
+        };
+        format!("{flows_text} {}{names}", verb(*verdict, *flows == 1))
+    });
+    let text = parts.collect::<Vec<_>>().join(", ");
+    if single || text.is_empty() { text } else { format!("of the other flows {text}") }
+}
+
+fn verb(verdict: Verdict, one: bool) -> &'static str {
+    match (verdict, one) {
+        (Verdict::Mismatch, true) => "mismatches",
+        (Verdict::Mismatch, false) => "mismatch",
+        (Verdict::Contradicted, true) => "contradicts",
+        (Verdict::Contradicted, false) => "contradict",
+        (Verdict::Unregistered, true) => "is unregistered",
+        (Verdict::Unregistered, false) => "are unregistered",
+        (Verdict::Match, true) => "matches",
+        (Verdict::Match, false) => "match",
+        (Verdict::Unverifiable, true) => "is unverifiable",
+        (Verdict::Unverifiable, false) => "are unverifiable",
+        (Verdict::Insufficient, true) => "is insufficient",
+        (Verdict::Insufficient, false) => "are insufficient",
+    }
+}
