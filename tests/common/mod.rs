@@ -2,5 +2,6 @@
 
 #![allow(unreachable_pub)]
 
+pub mod esp;
 pub mod flows;
 pub mod mutate;

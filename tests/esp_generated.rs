@@ -1,0 +1,166 @@
+//! Generated ESP of every kind: what is found, and after how many packets.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod common;
+
+use common::esp::{SHAPELESS, SUITES, Sender, Suite, ipv4, noise, piece, session};
+use common::flows::{self, Outcome, Piece};
+use common::mutate::{self, Random};
+use portproof::flow::Dir;
+use portproof::packet::Transport;
+use portproof::protocol::{self, Band, Bits, evidence::PRIOR};
+
+fn judge(pieces: &[Piece]) -> Outcome {
+    let protocol = protocol::ALL[protocol::index("esp-in-udp").unwrap()];
+    flows::assess(protocol, Transport::Udp, pieces)
+}
+
+fn band(outcome: &Outcome) -> Option<Band> {
+    Band::of(PRIOR + outcome.finding.as_ref().map_or(Bits::ZERO, |f| f.bits()))
+}
+
+const SEEDS: std::ops::Range<u64> = 1..41;
+
+#[test]
+fn every_suite_is_found() {
+    for suite in SUITES {
+        for seed in SEEDS {
+            let whole = session(*suite, seed, 1, 40);
+            let structured =
+                matches!(suite.name, n if n.contains("GCM") || n.contains("CTR") || n.contains("CCM")) || suite.null;
+            let outcome = judge(&whole);
+            let wanted = if structured { Band::Certain } else { Band::Likely };
+            assert_eq!(band(&outcome), Some(wanted), "{} {:?}", suite.name, outcome.finding);
+        }
+    }
+}
+
+#[test]
+fn one_direction_is_enough() {
+    let mut lost = 0;
+    for suite in SUITES {
+        for seed in SEEDS {
+            let half: Vec<Piece> = mutate::one_way(&session(*suite, seed, 1, 40), Dir::Responder);
+            let spi = half[0].data[0];
+            // One SPI in 32 begins like OpenVPN's P_DATA_V2; of those few lengths alone are not enough.
+            let openvpn_like = (0x48..=0x4f).contains(&spi);
+            lost += usize::from(band(&judge(&half)).is_none() && openvpn_like);
+            assert!(
+                band(&judge(&half)).is_some() || openvpn_like,
+                "{} seed {seed} {:?}",
+                suite.name,
+                judge(&half).finding
+            );
+        }
+    }
+    println!("{lost} of {} lost to OpenVPN's opcode", SUITES.len() * SEEDS.count());
+}
+
+#[test]
+fn ciphers_without_structure_are_suspected_at_most() {
+    for suite in SHAPELESS {
+        for seed in SEEDS {
+            let outcome = judge(&session(*suite, seed, 1, 60));
+            assert_eq!(band(&outcome), None, "{} {:?}", suite.name, outcome.finding);
+            assert!(outcome.bits() >= 6.0, "{}", suite.name);
+        }
+    }
+}
+
+/// Many SAs on one pair of ports, as between two gateways: counters are followed by SPI.
+#[test]
+fn many_spis_and_rekeying_do_not_matter() {
+    for suite in SUITES.iter().filter(|s| s.name != "AES-CBC, fixed IV") {
+        for spis in [2, 5, 30] {
+            let mut random = Random(77);
+            let mut sender = || (0..spis).map(|_| Sender::new(*suite, &mut random, 1)).collect::<Vec<_>>();
+            let mut senders = [sender(), sender()];
+            let mut random = Random(78);
+            let pieces: Vec<Piece> = (0..spis as u64 * 60)
+                .map(|n| {
+                    let side = n as usize % 2;
+                    let inner = ipv4(84 + 4 * random.below(300), &mut random);
+                    let chosen = random.below(spis);
+                    let data = senders[side][chosen].packet(&inner, &mut random);
+                    piece(n + 1, Dir::BOTH[side], data)
+                })
+                .collect();
+            let outcome = judge(&pieces);
+            assert!(band(&outcome).is_some(), "{} {spis} {:?} {:?}", suite.name, outcome.finding, outcome.steps);
+        }
+    }
+}
+
+#[test]
+fn an_spi_change_in_the_middle_keeps_the_finding() {
+    for suite in SUITES {
+        let mut pieces = session(*suite, 5, 900, 60);
+        let after = session(*suite, 6, 1, 60);
+        pieces.extend(after);
+        assert!(band(&judge(&pieces)).is_some(), "{}", suite.name);
+    }
+}
+
+#[test]
+fn traffic_flow_confidentiality_is_no_obstacle() {
+    // RFC 9347: packets of one size.
+    for suite in SUITES.iter().filter(|s| !s.null) {
+        let mut random = Random(9);
+        let mut senders = [Sender::new(*suite, &mut random, 70_000), Sender::new(*suite, &mut random, 123)];
+        let pieces: Vec<Piece> = (0..40)
+            .map(|n| {
+                let data = senders[n % 2].packet(&noise(1380, &mut Random(n as u64 + 1)), &mut random);
+                piece(n as u64 + 1, Dir::BOTH[n % 2], data)
+            })
+            .collect();
+        assert!(band(&judge(&pieces)).is_some(), "{} {:?}", suite.name, judge(&pieces).finding);
+    }
+}
+
+#[test]
+fn keepalives_alone_are_no_esp() {
+    let pieces: Vec<Piece> = (0..100).map(|n| piece(n + 1, Dir::BOTH[n as usize % 2], vec![0xff])).collect();
+    assert_eq!(judge(&pieces).bits(), 0.0);
+}
+
+#[test]
+fn the_shape_alone_is_never_more_than_likely() {
+    for suite in SUITES.iter().filter(|s| s.name.contains("CBC") || s.name.contains("3DES")) {
+        for seed in SEEDS {
+            let outcome = judge(&session(*suite, seed, 1, 400));
+            assert_eq!(band(&outcome), Some(Band::Likely), "{}", suite.name);
+        }
+    }
+}
+
+/// Whoever breaks the rules that ESP keeps is not taken for it, even if all else is as in CBC.
+#[test]
+fn one_broken_rule_is_enough() {
+    let cbc: Suite = SUITES[5];
+    let change = |change: &dyn Fn(usize, &mut Piece)| {
+        let mut pieces = session(cbc, 3, 1, 60);
+        pieces.iter_mut().enumerate().for_each(|(n, p)| change(n, p));
+        judge(&pieces)
+    };
+    let word = |p: &mut Piece, at: usize, word: u32| p.data[at..at + 4].copy_from_slice(&word.to_be_bytes());
+    assert!(band(&change(&|_, _| {})).is_some());
+    // The same word both ways.
+    assert_eq!(band(&change(&|_, p| word(p, 0, 0x9182_7364))), None);
+    // A small number as first word.
+    assert_eq!(band(&change(&|n, p| word(p, 0, 0x0102_0000 + (n as u32 & 1)))), None);
+    // A little-endian counter.
+    assert_eq!(band(&change(&|n, p| p.data[4..8].copy_from_slice(&(n as u32).to_le_bytes()))), None);
+    // A clock in milliseconds.
+    assert_eq!(band(&change(&|n, p| word(p, 4, 7_000_000 + n as u32 * 23))), None);
+    // A length that no ESP packet has.
+    let odd = change(&|_, p| {
+        p.data.push(0);
+        p.len += 1;
+    });
+    assert_eq!(band(&odd), None);
+    // Structure behind the counter.
+    assert_eq!(band(&change(&|_, p| word(p, 8, 0x0001_0002))), None);
+    // OpenVPN's first bytes, both ways.
+    assert_eq!(band(&change(&|n, p| word(p, 0, 0x48aa_bbcc ^ (n as u32 & 1)))).filter(|b| *b > Band::Likely), None);
+}
