@@ -205,4 +205,23 @@ mod tests {
         assert_eq!(rows[0].1.note, "a\nb");
         assert_eq!((rows[1].0, rows[1].1.name.as_str()), (4, "y"));
     }
+
+    #[test]
+    fn no_part_of_a_file_makes_the_reader_panic() {
+        let csv = format!("{}\r\nx,1-2,tcp,\"d\",,,2005-08,,,,,\"a\nb\"\r\n", COLUMNS.join(","));
+        let xml = "<?xml version='1.0'?><registry><updated>2026-08-17</updated><record date=\"2005\"><name>a&amp;</name>\
+                   <xref type=\"rfc\" data=\"rfc1\"/><note>b<br/>\n <paragraph>c</paragraph></note></record></registry>";
+        for text in [csv.as_str(), xml] {
+            for end in 0..=text.len() {
+                for byte in [b'<', b'"', b'&', b'\n', 0xff] {
+                    let mut bytes = text.as_bytes()[..end].to_vec();
+                    assert!(read(&bytes).is_err(), "no part of these is a whole registry");
+                    if let Some(last) = bytes.last_mut() {
+                        *last = byte;
+                    }
+                    assert!(read(&bytes).is_err());
+                }
+            }
+        }
+    }
 }

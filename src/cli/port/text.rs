@@ -10,12 +10,15 @@ use crate::registry::{Lore, Proto, Range, Row, State};
 
 /// Everything about each of the ports.
 pub(super) fn details(found: &[Found<'_>], screen: Screen, out: &mut dyn Write) -> io::Result<()> {
+    let mut shown: Vec<Row<'_>> = Vec::new();
     for (index, port) in found.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
-        let page = Page { screen, out };
-        page.write(port)?;
+        // What stands under one transport is not said again under the other.
+        let rows: Vec<Row<'_>> = port.rows.iter().filter(|row| !shown.contains(row)).copied().collect();
+        Page { screen, out }.write(port, &rows)?;
+        shown.extend(rows);
     }
     Ok(())
 }
@@ -82,7 +85,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn write(mut self, port: &Found<'_>) -> io::Result<()> {
+    fn write(mut self, port: &Found<'_>, rows: &[Row<'_>]) -> io::Result<()> {
         let range = Range::of(port.first);
         let state = match port.claim.state {
             State::Assigned => format!("assigned to {}", names(port)),
@@ -94,7 +97,7 @@ impl Page<'_> {
         };
         let title = self.screen.bold(&label(port));
         writeln!(self.out, "{title}  {state} ({} port)", range.name())?;
-        for row in &port.rows {
+        for row in rows {
             self.row(row)?;
         }
         self.confirm(port)?;
