@@ -100,6 +100,18 @@ mod tests {
         }
     }
 
+    /// Every protocol name that claims or lore may use; one that no recogniser bears is one to come. A name written
+    /// wrong in the tables would otherwise pass as one to come.
+    #[test]
+    fn every_protocol_is_in_the_vocabulary() {
+        let vocabulary: Vec<&str> = include_str!("data/protocols.txt").lines().collect();
+        let mut used = protocols();
+        used.extend(crate::registry::lore::all().iter().filter_map(|row| row.protocol));
+        used.sort_unstable();
+        used.dedup();
+        assert_eq!(used, vocabulary);
+    }
+
     #[test]
     fn rows_are_consistent() {
         for pair in all().windows(2) {

@@ -76,7 +76,10 @@ mod tests {
             let at = row.first;
             assert!(row.first <= row.last, "{at}");
             assert!(["high", "medium", "low"].contains(&row.confidence), "{at}: {}", row.confidence);
-            assert!(!row.actual_use.is_empty() && !row.evidence.is_empty(), "{at}");
+            assert!(!row.actual_use.is_empty(), "{at}");
+            for source in row.evidence.split(" ; ") {
+                assert!(source.starts_with("http://") || source.starts_with("https://"), "{at}: {source}");
+            }
         }
         assert!(all().is_sorted_by_key(|row| row.first));
     }
