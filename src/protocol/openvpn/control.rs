@@ -14,6 +14,8 @@ use std::borrow::Cow;
 const DAY: i64 = 86_400;
 /// Clocks that were ever set show more than this: 2001-09-09.
 const SET_CLOCK: u32 = 1_000_000_000;
+/// No session sends this many control packets.
+const OLD_ID: u32 = 1 << 20;
 /// Packet IDs of a client with tls-crypt-v2 start here (0x0a010000 in early builds).
 const EARLY_START: [u32; 2] = [0x0f00_0000, 0x0a01_0000];
 /// The six bytes by which a tls-crypt-v2 server's reset asks for the client key again.
@@ -290,6 +292,14 @@ impl Hypothesis<'_> {
         if len != self.wrap.reset_len(0) && len != self.wrap.reset_len(1) {
             return false;
         }
+        let proved = match self.wrap {
+            // With tls-crypt's layout the time beside the packet ID must be right, too.
+            Wrap::TlsCrypt => packet.early_id(self.wrap) == Some(true) && packet.clock(self.wrap).is_some(),
+            wrap => packet.control.body(wrap).is_some_and(|b| b.message_id() == Some(0) && b.acks() <= 1),
+        };
+        if !proved {
+            return false;
+        }
         let key = packet.control.key();
         items.add(
             &SOFT_RESET,
@@ -414,7 +424,9 @@ impl Hypothesis<'_> {
                     let same_key = earlier.control.key() == packet.control.key();
                     let step = now.packet_id.wrapping_sub(then.packet_id);
                     let near = (1..=64).contains(&step) || (1..=64).contains(&step.wrapping_neg());
-                    if same_key && now.time == then.time && now.time > SET_CLOCK && near {
+                    let young =
+                        now.packet_id < OLD_ID || EARLY_START.iter().any(|s| now.packet_id.wrapping_sub(*s) < OLD_ID);
+                    if same_key && now.time == then.time && now.time > SET_CLOCK && young && near {
                         good += 1;
                         let text = "packet IDs of control packets count on while the time beside them stays";
                         items.add(&REPLAY, 6, &[earlier.frame(), packet.frame()], text);
