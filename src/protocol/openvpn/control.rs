@@ -166,9 +166,10 @@ impl Hypothesis<'_> {
         let implied = self.bodies(&mut items)?;
         self.replay(&mut items)?;
         // Constant and random IDs, small numbers and times occur in many headers; by themselves they are no hint.
-        let anchors = [&CLIENT_RESET, &SERVER_RESET, &RESET_LENGTHS, &ECHO, &HELLO, &REPLAY, &SOFT_RESET];
-        let anchored =
-            anchors.into_iter().any(|family| items.has(family)) || items.has(&SEQUENCE) && items.has(&SESSION);
+        let anchors = [&CLIENT_RESET, &SERVER_RESET, &RESET_LENGTHS, &ECHO, &HELLO, &SOFT_RESET];
+        let anchored = anchors.into_iter().any(|family| items.has(family))
+            || items.has(&SEQUENCE) && items.has(&SESSION)
+            || items.has(&REPLAY) && items.has(&NET_TIME);
         if !anchored {
             return None;
         }
