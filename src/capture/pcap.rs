@@ -144,10 +144,10 @@ impl Pcap {
 
     /// Settles the layout: the usual one unless its reading of the first packets fails and another's goes further.
     fn choose(&mut self, bytes: &[u8]) {
-        let (mut best, failed) = self.sensible(self.layout, bytes);
+        let (mut best, failed) = self.sensible(self.layout, bytes, false);
         if failed {
             for &layout in self.others {
-                let (packets, _) = self.sensible(layout, bytes);
+                let (packets, _) = self.sensible(layout, bytes, true);
                 if packets > best {
                     (best, self.layout) = (packets, layout);
                 }
@@ -156,13 +156,14 @@ impl Pcap {
         self.others = &[];
     }
 
-    /// How many of the first packets make sense in `layout`, and whether one does not.
-    fn sensible(&self, layout: Layout, mut bytes: &[u8]) -> (usize, bool) {
+    /// How many of the first packets make sense in `layout`, and whether one does not. `strict`: the fractions of seconds
+    /// must be fractions too, which broken writers get wrong in the usual layout.
+    fn sensible(&self, layout: Layout, mut bytes: &[u8], strict: bool) -> (usize, bool) {
         let reading = Self { layout, others: &[], ..*self };
         let most = max_frame(self.link);
         for packet in 0..TRIED {
             let Some((_, fraction, len, wire_len)) = reading.packet_header(bytes) else { return (packet, false) };
-            let fraction_ok = i64::from(fraction) < 1_000_000_000 / self.unit;
+            let fraction_ok = !strict || i64::from(fraction) < 1_000_000_000 / self.unit;
             if len > wire_len || wire_len > most || !fraction_ok {
                 return (packet, true);
             }

@@ -102,11 +102,11 @@ pub(super) fn ethernet(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
     type_or_length(be16(header, 12), payload)
 }
 
-/// The field that is a length in IEEE 802.3 and a type in Ethernet II.
+/// The field that is a length in IEEE 802.3 and, from 0x600 on, a type in Ethernet II.
 #[inline]
 pub(super) fn type_or_length(value: u16, payload: Rest<'_>) -> Result<Network<'_>, Fate> {
     match value {
-        length @ 0..=1500 => llc(payload.with_wire(payload.wire.min(u32::from(length)))),
+        length @ 0..0x600 => llc(payload.with_wire(payload.wire.min(u32::from(length)))),
         ether_type => Ok(Network::EtherType(ether_type, payload)),
     }
 }
