@@ -150,3 +150,48 @@ fn nothing_else_is_named() {
     println!("{judged} judgements, {} false", claims.len());
     assert!(claims.is_empty(), "{}", claims.join("\n"));
 }
+
+/// The bundled captures: protocol, variant and least evidence of the flow with the most packets.
+#[test]
+fn bundled_captures_are_named() {
+    let cases = [
+        ("esp-in-tcp", "rfc8229", "aead", 30.0),
+        ("esp-in-udp", "kernel-3des-md5", "-", 14.0),
+        ("esp-in-udp", "kernel-cbc-sha256", "-", 14.0),
+        ("esp-in-udp", "kernel-gcm", "aead", 30.0),
+        ("esp-in-udp", "kernel-non-ike-marker", "non-ike-marker", 30.0),
+        ("esp-in-udp", "kernel-null", "null", 30.0),
+        ("esp-in-udp", "kernel-v6-gcm", "aead", 30.0),
+        ("esp-in-udp", "strongswan-ikev1", "-", 30.0),
+        ("esp-in-udp", "strongswan-ikev2", "aead", 30.0),
+        ("esp-in-udp", "strongswan-nat", "aead", 30.0),
+        ("ike", "main-mode", "v1", 30.0),
+        ("ike", "sa-init", "v2", 30.0),
+    ];
+    for (name, file, variant, bits) in cases {
+        let path = std::path::Path::new("testdata").join(name).join(format!("{file}.pcap"));
+        let flow = flows::read(&path).into_iter().max_by_key(|f| f.pieces.len()).unwrap();
+        let outcome = judge(name, &flow, &flow.pieces);
+        assert_eq!(outcome.variant(), variant, "{file}");
+        assert!(outcome.bits() >= bits, "{file} {}", outcome.bits());
+        let finding = outcome.finding.unwrap();
+        assert_eq!(finding.spoke, [true, true], "{file}");
+        assert!(!finding.links.is_empty() && !finding.details.is_empty(), "{file}");
+        if bits < 20.0 {
+            assert!(outcome_is_no_more_than_likely(&finding), "{file}");
+        }
+    }
+}
+
+fn outcome_is_no_more_than_likely(finding: &portproof::protocol::Finding) -> bool {
+    finding.bits().as_f64() < 20.0
+}
+
+/// A flow that floats from 500 to 4500 is one IKE SA: both parts export the same mark.
+#[test]
+fn the_float_to_another_port_is_linked() {
+    let all = flows::read(std::path::Path::new("testdata/esp-in-udp/strongswan-nat.pcap"));
+    let links = |name: &str, flow: &Flow| judge(name, flow, &flow.pieces).finding.map(|f| f.links).unwrap_or_default();
+    let (first, second) = (links("ike", &all[0]), links("esp-in-udp", &all[1]));
+    assert!(first.iter().any(|l| second.contains(l)), "{first:?} {second:?}");
+}
