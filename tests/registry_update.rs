@@ -278,3 +278,32 @@ fn the_xml_is_taken_too() {
     let reason = user.refusal(bad.as_bytes());
     assert!(reason.starts_with(&format!(":{line}: refused: unknown transport \"tpu\"")), "{reason}");
 }
+
+/// A capture of one UDP datagram from 10.0.0.2:40000 to 10.0.0.1:1197, little-endian pcap, Ethernet.
+fn capture() -> Vec<u8> {
+    let mut pcap = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+    let mut frame = vec![0; 12];
+    frame.extend([8, 0, 0x45, 0, 0, 32, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1]);
+    frame.extend([0x9c, 0x40, 4, 0xad, 0, 12, 0, 0, 1, 2, 3, 4]);
+    pcap.extend([0; 8]);
+    pcap.extend(
+        [(frame.len() as u8, 0), (frame.len() as u8, 0)].iter().flat_map(|(len, zero)| [*len, *zero, *zero, *zero]),
+    );
+    pcap.extend(frame);
+    pcap
+}
+
+#[test]
+fn reading_captures_uses_the_updated_registry() {
+    let user = User::new();
+    let newer = csv().replace("2026-08-17", "2026-11-01").replace("carrius-rshell,1197,udp,", "other-name,1197,udp,");
+    // The sentinel must stay: the name is added to it.
+    let newer = newer.replace("other-name,1197,udp,", "carrius-rshell,1197,udp,,,,,,,,,\r\nother-name,1197,udp,");
+    let newer = user.file("newer.csv", newer.as_bytes());
+    assert_eq!(user.registry(&["update", newer.to_str().unwrap()]).0, 0);
+    let pcap = user.file("a.pcap", &capture());
+    let output = user.run(&["read", "--output", "jsonl", pcap.to_str().unwrap()]);
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.contains(r#""services":["carrius-rshell","other-name"]"#), "{out}");
+    assert!(out.contains(r#""registry":"2026-11-01""#), "{out}");
+}

@@ -2,6 +2,7 @@
 
 use super::exit::Outcome;
 use super::inputs::{Judged, Run};
+use super::registry::store;
 use super::text::Screen;
 use super::values::{self, By, ColourArg, MinBand, Output};
 use super::watch::Watch;
@@ -82,7 +83,11 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         ..Options::default()
     };
     let control = Arc::new(Control::default());
-    let registry = Registry::embedded();
+    let loaded = store::load();
+    if let Some(warning) = &loaded.warning {
+        say(warning);
+    }
+    let registry: &Registry = &loaded.registry;
     let _screen = Screen::of_stdout_with(args.color.into());
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let only = (!args.only.is_empty()).then(|| args.only.clone());
