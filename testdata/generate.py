@@ -209,7 +209,68 @@ def coap():
     write('coap/requests.pcap', dialogue(5683, *turns))
 
 
+def discovery():
+    group = '239.255.255.250'
+    probe = (b'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope"'
+             b' xmlns:wsd="http://schemas.xmlsoap.org/ws/2005/04/discovery"><soap:Body><wsd:Probe/></soap:Body></soap:Envelope>')
+    write('soap/probe.pcap', [(A, 40001, group, 3702, probe)] * 3)
+    rtps = lambda n: b'RTPS\2\3\1\x0f' + random(12) + struct.pack('<BBHQ', 9, 1, 8, n) + struct.pack('<BBHIIQ', 21, 5, 20, 0, 0, n) + bytes(4)
+    write('rtps/discovery.pcap', [(A, 7400, '239.255.0.1', 7400, rtps(n)) for n in range(5)], 3)
+    who_is, i_am = bytes.fromhex('810b000c0120ffff00ff1008'), bytes.fromhex('810b00190120ffff00ff1000c4020000642205c4910021089100')[:25]
+    write('bacnet/who-is.pcap', [(A, 47808, '192.0.2.255', 47808, who_is)] * 4, 10)
+    bjnp = lambda device, n, body=b'': b'BJNP' + struct.pack('!BBIHI', device, 1, n, 0, len(body)) + body
+    write('bjnp/discover.pcap', dialogue(8611, bjnp(1, 1), bjnp(0x81, 1, bytes(16)), bjnp(1, 2), bjnp(0x81, 2, bytes(16)), client=8612))
+    lan = b'{"host_int": 123456789, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [42]}'
+    write('dropbox-lansync/announcements.pcap', [(A, 17500, '192.0.2.255', 17500, lan)] * 3, 30)
+    answer = b'ServerName;SQL;InstanceName;MSSQLSERVER;IsClustered;No;Version;15.0.2000.5;tcp;1433;;'
+    write('ssrp/browse.pcap', dialogue(1434, b'\3', b'\5' + struct.pack('<H', len(answer)) + answer))
+
+
+def management():
+    hello = struct.pack('!8B8s4s', 0, 0, 16, 3, 10, 100, 1, 0, b'cisco', ip('192.0.2.254'))
+    write('hsrp/hellos.pcap', [(A, 1985, '224.0.0.2', 1985, hello)] * 5, 3)
+    bfd = lambda mine, yours, state: struct.pack('!4B5I', 0x20, state << 6, 3, 24, mine, yours, 300000, 300000, 0)
+    write('bfd/session.pcap', [(A, 49152, B, 3784, bfd(1, 0 if n < 2 else 2, 1 if n < 2 else 3)) for n in range(6)], 0.3)
+    sample = lambda n: struct.pack('!II', 1, 32) + struct.pack('!8I', n, 0, 256, n * 256, 0, 1, 2, 0)
+    sflow = lambda n: struct.pack('!II4sIIII', 5, 1, ip(A), 0, n, n * 1000, 2) + sample(2 * n) + sample(2 * n + 1)
+    write('sflow/samples.pcap', [(A, 50001, B, 6343, sflow(n)) for n in range(4)], 1)
+    v5 = lambda n: struct.pack('!HHIIIIBBH', 5, 2, 60000 + n, START + n, 0, 2 * n, 0, 0, 0) + random(96, n + 1)
+    write('netflow/export.pcap', [(A, 50002, B, 2055, v5(n)) for n in range(4)], 1)
+    template = struct.pack('!HHHHHHHH', 2, 16, 256, 2, 8, 4, 12, 4)
+    data = struct.pack('!HH', 256, 20) + ip(A) + ip(B) + ip(B) + ip(A)
+    ipfix = lambda n, sets: struct.pack('!HHIII', 10, 16 + len(sets), START + n, n * 2, 1) + sets
+    write('ipfix/export.pcap', [(A, 50003, B, 4739, ipfix(n, template + data if n == 0 else data)) for n in range(4)], 1)
+    q, r = struct.pack('!BBHHHI', 0, 1, 0, 8080, 8080, 3600), struct.pack('!BBHIHHI', 0, 0x81, 0, 999, 8080, 8080, 3600)
+    address = (b'\0\0', struct.pack('!BBHI4s', 0, 0x80, 0, 999, ip('198.51.100.1')))
+    write('nat-pmp/mapping.pcap', dialogue(5351, *address, q, r))
+    mapped = bytes(10) + b'\xff\xff'
+    body = random(12) + struct.pack('!BBHHH', 6, 0, 0, 8080, 8080) + mapped + ip('198.51.100.1')
+    pcp = (struct.pack('!BBHI', 2, 1, 0, 3600) + mapped + ip(A) + body, struct.pack('!BBBBII', 2, 0x81, 0, 0, 3600, 999) + bytes(12) + body)
+    write('pcp/mapping.pcap', dialogue(5351, *pcp))
+
+
+def telephony():
+    frame = lambda s, d, kind, sub, ies=b'': struct.pack('!HHIBBBB', 0x8000 | s, d, 3, 0, 0, kind, sub) + ies
+    write('iax/registration.pcap', dialogue(4569, frame(7, 0, 6, 13, b'\6\3bob\x13\2\0\x3c'), frame(9, 7, 6, 14, b'\x0e\2\0\3\x0f\4abcd\6\3bob'),
+                                            frame(7, 9, 6, 13, b'\6\3bob\x10\4wxyz'), frame(9, 7, 6, 15, b'\6\3bob'), frame(7, 9, 6, 4)))
+    write('mgcp/audit.pcap', dialogue(2427, b'AUEP 1200 *@gw.example MGCP 1.0\r\n', b'200 1200 OK\r\n', b'RQNT 1201 aaln/1@gw.example MGCP 1.0\r\nR: L/hd(N)\r\nX: 1\r\n', b'200 1201 OK\r\n'))
+
+
+def bittorrent():
+    q = lambda t: b'd1:ad2:id20:' + b'abcdefghij0123456789' + b'e1:q4:ping1:t2:' + t + b'1:y1:qe'
+    r = lambda t: b'd1:rd2:id20:' + b'mnopqrstuvwxyz123456' + b'e1:t2:' + t + b'1:y1:re'
+    write('bittorrent-dht/dht.pcap', dialogue(6881, q(b'aa'), r(b'aa'), q(b'ab'), r(b'ab'), client=6882))
+    def utp(kind, connection, n, seq, ack, payload=b''):
+        return struct.pack('!BBHIIIHH', kind << 4 | 1, 0, connection, int(START % 4000 * 1e6 + n * 50000) & 0xffffffff, 1000, 1 << 18, seq, ack) + payload
+    write('utp/connection.pcap', dialogue(6881, utp(4, 100, 0, 1, 0), utp(2, 100, 1, 50, 1), utp(0, 101, 2, 2, 49, b'\x13BitTorrent protocol' + random(48)),
+          utp(2, 100, 3, 50, 2), utp(0, 101, 4, 3, 49, random(300)), utp(0, 100, 5, 50, 3, random(68)), client=6882))
+
+
 if __name__ == '__main__':
+    bittorrent()
+    discovery()
+    management()
+    telephony()
     coap()
     geneve()
     gtp()

@@ -3,6 +3,10 @@
 //! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
+mod bacnet;
+mod bfd;
+mod bittorrent_dht;
+mod bjnp;
 mod coap;
 mod datagrams;
 pub mod decide;
@@ -10,6 +14,7 @@ mod dhcp;
 mod dhcpv6;
 mod dialogue;
 mod dns;
+mod dropbox_lansync;
 mod dtls;
 mod edp;
 mod esp;
@@ -17,34 +22,51 @@ pub mod evidence;
 mod geneve;
 mod gtp_c;
 mod gtp_u;
+mod hsrp;
 mod http;
 mod http2;
+mod iax;
 mod ike;
+mod iperf3;
+mod ipfix;
 mod kerberos;
 mod l2tp;
 pub mod llmnr;
 pub mod mdns;
 mod memcached;
+mod mgcp;
+mod n2n;
+mod nat_pmp;
+mod nebula;
 mod netbios_dgm;
 pub mod netbios_ns;
+mod netflow;
 pub mod ntp;
 mod openvpn;
+mod pcp;
+mod ptp;
 pub mod quic;
 mod radius;
 #[cfg(test)]
 mod replay;
 mod rtcp;
 mod rtp;
+mod rtps;
+mod sflow;
 mod sip;
 mod snmp;
+mod soap;
 mod ssdp;
 mod ssh;
+mod ssrp;
 mod stun;
 mod syslog;
 mod teredo;
 mod text;
 mod tftp;
+mod tinc;
 mod tls;
+mod utp;
 mod vxlan;
 mod wireguard;
 
@@ -56,10 +78,15 @@ use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] = &[
+    &bacnet::Bacnet,
+    &bfd::Bfd,
+    &bittorrent_dht::BittorrentDht,
+    &bjnp::Bjnp,
     &coap::Coap,
     &dhcp::Dhcp,
     &dhcpv6::Dhcpv6,
     &dns::Dns,
+    &dropbox_lansync::DropboxLansync,
     &dtls::Dtls,
     &edp::Edp,
     &esp::EspInTcp,
@@ -67,31 +94,48 @@ pub static ALL: &[&dyn Protocol] = &[
     &geneve::Geneve,
     &gtp_c::GtpC,
     &gtp_u::GtpU,
+    &hsrp::Hsrp,
     &http2::Http2,
     &http::Http,
+    &iax::Iax,
     &ike::IkeInUdp,
+    &iperf3::Iperf3,
+    &ipfix::Ipfix,
     &kerberos::Kerberos,
     &l2tp::L2tp,
     &llmnr::Llmnr,
     &mdns::Mdns,
     &memcached::Memcached,
+    &mgcp::Mgcp,
+    &n2n::N2n,
+    &nat_pmp::NatPmp,
+    &nebula::Nebula,
     &netbios_dgm::NetbiosDgm,
     &netbios_ns::NetbiosNs,
+    &netflow::Netflow,
     &ntp::Ntp,
     &openvpn::OpenVpn,
+    &pcp::Pcp,
+    &ptp::Ptp,
     &quic::Quic,
     &radius::Radius,
     &rtcp::Rtcp,
     &rtp::Rtp,
+    &rtps::Rtps,
+    &sflow::Sflow,
     &sip::Sip,
     &snmp::Snmp,
+    &soap::Soap,
     &ssdp::Ssdp,
     &ssh::Ssh,
+    &ssrp::Ssrp,
     &stun::Stun,
     &syslog::Syslog,
     &teredo::Teredo,
     &tftp::Tftp,
+    &tinc::Tinc,
     &tls::Tls,
+    &utp::Utp,
     &vxlan::Vxlan,
     &wireguard::WireGuard,
 ];

@@ -1,0 +1,54 @@
+//! NAT-PMP: a client asks its router for an address or a port mapping.
+
+use super::datagrams::{self, Shape};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::wire::nat_pmp::Mapping;
+
+/// NAT Port Mapping Protocol.
+pub(super) struct NatPmp;
+
+/// Zeros, a small operation and a length: a request says nearly nothing by itself.
+static MESSAGE: Family = Family { id: "nat-pmp.message", cap: Bits::whole(8) };
+/// The response repeats operation and internal port, with just its length and a legal result: 2^-60 for random bytes.
+/// Small fixed-size exchanges that start with a zero are many.
+static ANSWER: Family = Family { id: "nat-pmp.answer", cap: Bits::whole(18) };
+
+static SHAPE: Shape = Shape {
+    message: &MESSAGE,
+    first: 4,
+    further: 1,
+    form: "version 0, an operation and the length that belongs to it",
+    answer: &ANSWER,
+    answered: 18,
+    link: "the response repeats operation and port, with a result and an epoch",
+};
+
+impl Protocol for NatPmp {
+    fn name(&self) -> &'static str {
+        "nat-pmp"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 6886"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        let reading = datagrams::read(head, |d| match d.bytes {
+            [0, 0..=2 | 0x80..=0x82, ..] if d.len <= 16 => Mapping::new(d.bytes, d.len),
+            _ => None,
+        });
+        reading.conclude(datagrams::judge(&reading, &SHAPE, Mapping::is_answered_by))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Band, replay};
+
+    #[test]
+    fn the_capture_is_recognised() {
+        replay::expect(&NatPmp, "mapping.pcap", Band::Likely);
+    }
+}
