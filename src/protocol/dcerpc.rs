@@ -1,0 +1,83 @@
+//! DCE/RPC over TCP, connection-oriented (C706 section 12.6.3.1, MS-RPCE).
+//!
+//! ```text
+//! 05 | 00..01 | type | flags | data representation (4) | fragment length (2) | auth length (2) | call ID (4)
+//! ```
+//! The first byte of the data representation says the byte order: 10 little-endian, 00 big-endian.
+
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::framing::{be16, chain, le16};
+use super::{Bits, Family};
+
+/// A bind: five fixed bytes, a type, flags and a length, over 50 bits. From a client alone it may be a probe.
+static BIND: Family = Family { id: "dcerpc.client-pdu", cap: Bits::whole(24) };
+/// Its answer, of one of four types.
+static ANSWER: Family = Family { id: "dcerpc.server-pdu", cap: Bits::whole(26) };
+/// Requests and responses in the middle, by their common header alone, chained to the end.
+static MIDDLE: [Family; 2] = [
+    Family { id: "dcerpc.client-chain", cap: Bits::whole(14) },
+    Family { id: "dcerpc.server-chain", cap: Bits::whole(14) },
+];
+
+/// The recogniser.
+pub(super) struct Dcerpc;
+
+impl Dialogue for Dcerpc {
+    const NAME: &'static str = "dcerpc";
+    const REFERENCE: &'static str = "C706, MS-RPCE";
+
+    fn client(&self, bytes: &[u8]) -> Opening {
+        pdu(bytes, &[11, 14], || Said::new(&BIND, 24, "client binds to an interface of DCE/RPC"))
+    }
+
+    fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
+        pdu(bytes, &[12, 13, 15, 3], || Said::new(&ANSWER, 26, "server answers the bind"))
+    }
+
+    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
+        match chain(bytes, 16, |b| header(b).filter(|(kind, _)| matches!(kind, 0 | 2 | 3 | 11..=19)).map(|(_, n)| n)) {
+            Some(count @ 1..) => {
+                Said::new(role.of(&MIDDLE), (count * 10).min(14), format!("{count} headers chain to the end"))
+                    .unfinished(count < 2)
+                    .into()
+            }
+            _ => Opening::Neutral,
+        }
+    }
+}
+
+/// Type and fragment length of a header.
+fn header(bytes: &[u8]) -> Option<(u8, usize)> {
+    let (&[5, 0..=1, kind, _, order, 0..=3, 0, 0], _) = bytes.split_first_chunk()? else { return None };
+    let length = match order {
+        0x10 => le16(bytes, 8)?,
+        0 => be16(bytes, 8)?,
+        _ => return None,
+    };
+    (length >= 16).then_some((kind, length))
+}
+
+fn pdu(bytes: &[u8], kinds: &[u8], said: impl FnOnce() -> Said) -> Opening {
+    match header(bytes) {
+        Some((kind, _)) if kinds.contains(&kind) => said().into(),
+        None if bytes.len() < 10 && [5, 0].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default()) => {
+            Opening::Short
+        }
+        _ => Opening::Foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    #[test]
+    fn bind_and_ack() {
+        let bind = [5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0];
+        let ack = [5, 0, 12, 3, 0x10, 0, 0, 0, 60, 0, 0, 0, 1, 0, 0, 0];
+        assert_eq!(found(&Dcerpc, &bind, &ack).unwrap().bits(), Bits::whole(50));
+        assert!(excluded(&Dcerpc, &bind, &[5, 0, 11, 3, 0x20, 0, 0, 0, 60, 0]));
+        assert!(!excluded(&Dcerpc, &bind, &[5, 0, 12]));
+    }
+}
