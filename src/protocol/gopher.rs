@@ -1,0 +1,52 @@
+//! Gopher: one line of selector, a menu of lines with type, text, selector, host and port (RFC 1436 section 3.9).
+
+use super::dialogue::{Dialogue, Opening, Said};
+use super::{Bits, Family, text};
+
+/// Each menu line has a type of a short list, three tabs and a port in digits: rare by chance and in other protocols.
+static MENU: Family = Family { id: "gopher.menu", cap: Bits::whole(30) };
+
+/// The recogniser.
+pub(super) struct Gopher;
+
+impl Dialogue for Gopher {
+    const NAME: &'static str = "gopher";
+    const REFERENCE: &'static str = "RFC 1436";
+
+    /// A selector, which proves nothing.
+    fn client(&self, bytes: &[u8]) -> Opening {
+        if text::is_text(bytes) && bytes.len() < 512 { Opening::Neutral } else { Opening::Foreign }
+    }
+
+    fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
+        let fits = |line: &[u8]| {
+            let fields: Vec<_> = line.split(|&b| b == b'\t').collect();
+            let port = fields.get(3).copied().unwrap_or_default();
+            let kind = line.first().is_some_and(|b| matches!(b, b'0'..=b'9' | b'+' | b'T' | b'g' | b'I' | b'h' | b'i' | b's' | b'd' | b'p'));
+            kind && fields.len() >= 4 && (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
+        };
+        let whole = text::lines(bytes).take(4).filter(|l| *l != b".").count();
+        match text::lines(bytes).take(4).filter(|l| *l != b".").all(fits) {
+            false => Opening::Foreign,
+            true if whole == 0 && (bytes.len() > 512 || !text::is_text(bytes)) => Opening::Foreign,
+            true if whole == 0 => Opening::Short,
+            true => {
+                let count = whole as i32;
+                Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu")).unfinished(count < 3).into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    #[test]
+    fn a_menu() {
+        let server = b"iWelcome\t\terror.host\t1\r\n1Files\t/files\ta.io\t70\r\n.\r\n";
+        assert_eq!(found(&Gopher, b"\r\n", server).unwrap().bits(), Bits::whole(26));
+        assert!(excluded(&Gopher, b"\r\n", b"HTTP/1.1 400 Bad\r\n"));
+    }
+}

@@ -1,0 +1,79 @@
+//! Kafka: requests with an API key and a correlation ID that the response repeats (Kafka protocol guide).
+//!
+//! ```text
+//! length (4) | API key (2) | version (2) | correlation ID (4) | client ID length (2) | client ID | …
+//! length (4) | correlation ID (4) | …
+//! ```
+
+use super::dialogue::{Dialogue, Opening, Said};
+use super::framing::{be16, be32};
+use super::{Bits, Family};
+
+/// Small numbers in their ranges and a client ID in text: 50 bits, but of a shape that others could have.
+static REQUEST: Family = Family { id: "kafka.request", cap: Bits::whole(16) };
+/// A length and the correlation ID; that is often 0 or 1.
+static RESPONSE: Family = Family { id: "kafka.correlation-id-echo", cap: Bits::whole(14) };
+
+/// The recogniser.
+pub(super) struct Kafka;
+
+impl Dialogue for Kafka {
+    const NAME: &'static str = "kafka";
+    const REFERENCE: &'static str = "Kafka protocol";
+
+    fn client(&self, bytes: &[u8]) -> Opening {
+        match request(bytes) {
+            Ok(Some(id)) => Said::new(&REQUEST, 16, "client sends a request of Kafka with its client ID").detail("client-id", Some(id)).into(),
+            Ok(None) => Said::new(&REQUEST, 6, "client sends what may be a request of Kafka").into(),
+            Err(opening) => opening,
+        }
+    }
+
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
+        let (Some(length), Some(correlation)) = (be32(bytes, 0), be32(bytes, 4)) else {
+            return if bytes.first() == Some(&0) { Opening::Short } else { Opening::Foreign };
+        };
+        let asked = be32(client, 8).filter(|_| request(client).is_ok());
+        let fits = (4..1 << 26).contains(&length) && asked == Some(correlation);
+        match (fits, client.is_empty()) {
+            (_, true) if length < 1 << 24 => Opening::Short,
+            (true, _) => {
+                let bits = if correlation > 255 { 14 } else { 10 };
+                Said::new(&RESPONSE, bits, "the response repeats the request's correlation ID").into()
+            }
+            _ => Opening::Foreign,
+        }
+    }
+}
+
+/// The client ID of the first request, if it has one.
+fn request(bytes: &[u8]) -> Result<Option<&[u8]>, Opening> {
+    let short = || if bytes.first() == Some(&0) && bytes.len() < 64 { Opening::Short } else { Opening::Foreign };
+    let (Some(length), Some(key), Some(version), Some(id)) = (be32(bytes, 0), be16(bytes, 4), be16(bytes, 6), be16(bytes, 12)) else {
+        return Err(short());
+    };
+    // 0 to 74 are given out, and version 17 is the highest.
+    if !(14..1 << 24).contains(&length) || key > 80 || version > 20 {
+        return Err(Opening::Foreign);
+    }
+    if id == 0xffff || id == 0 {
+        return Ok(None);
+    }
+    let Some(name) = bytes.get(14..14 + id) else { return Err(if id < 256 { short() } else { Opening::Foreign }) };
+    let sane = id < 256 && id + 10 <= length as usize && name.iter().all(u8::is_ascii_graphic);
+    if sane { Ok(Some(name)) } else { Err(Opening::Foreign) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    #[test]
+    fn request_and_response() {
+        let client = b"\x00\x00\x00\x1a\x00\x12\x00\x03\x00\x00\x10\x01\x00\x07rdkafka\x00\x08librdkafka";
+        let finding = found(&Kafka, client, b"\x00\x00\x01\x00\x00\x00\x10\x01\x00\x00").unwrap();
+        assert_eq!(finding.bits(), Bits::whole(30));
+        assert!(excluded(&Kafka, client, b"\x00\x00\x01\x00\x00\x00\x10\x02\x00\x00"));
+    }
+}

@@ -1,0 +1,102 @@
+//! RDP: an X.224 connection request with a cookie or a negotiation request (MS-RDPBCGR 2.2.1.1 and 2.2.1.2).
+//!
+//! ```text
+//! 01 | flags | 08 00 | protocols (4, LE)      RDP Negotiation Request
+//! 02 | flags | 08 00 | protocol (4, LE)       Response          03 | 00 | 08 00 | code (4, LE)    Failure
+//! ```
+
+use super::dialogue::{Dialogue, Opening, Said};
+use super::{Bits, Family, text};
+use crate::wire::tpkt::{Tpkt, X224, packets};
+
+/// The cookie is 17 bytes of fixed text; the negotiation request has over 50 fixed bits on top of TPKT.
+static REQUEST: Family = Family { id: "rdp.connection-request", cap: Bits::whole(26) };
+/// The same for the answer.
+static CONFIRM: Family = Family { id: "rdp.connection-confirm", cap: Bits::whole(28) };
+
+/// The recogniser.
+pub(super) struct Rdp;
+
+impl Dialogue for Rdp {
+    const NAME: &'static str = "rdp";
+    const REFERENCE: &'static str = "MS-RDPBCGR";
+
+    fn client(&self, bytes: &[u8]) -> Opening {
+        match Tpkt::new(bytes).and_then(|t| t.x224()) {
+            Some(X224::ConnectionRequest { parameters, .. }) => {
+                let cookie = parameters.strip_prefix(b"Cookie: ");
+                let user = cookie.and_then(|c| text::line(c)).map(|(line, _)| line);
+                let negotiation = matches!(parameters.last_chunk(), Some([1, _, 8, 0, protocols, _, 0, 0]) if *protocols < 0x20);
+                let (said, name) = match (cookie, negotiation) {
+                    (Some(_), _) => ("client requests a connection with an RDP cookie", user),
+                    (None, true) => ("client requests a connection with an RDP negotiation request", None),
+                    // Old clients send neither; what follows is T.125 with the GCC key (MS-RDPBCGR 2.2.1.3).
+                    (None, false) => match conference(bytes) {
+                        Opening::Spoken(said) => return said.into(),
+                        opening => return opening,
+                    },
+                };
+                Said::new(&REQUEST, 26, said).detail("cookie", name).into()
+            }
+            None => short(bytes),
+            _ => Opening::Foreign,
+        }
+    }
+
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
+        match Tpkt::new(bytes).and_then(|t| t.x224()) {
+            Some(X224::ConnectionConfirm { parameters, .. }) => match parameters {
+                [2, _, 8, 0, protocol, 0, 0, 0] if *protocol < 0x20 => {
+                    Said::new(&CONFIRM, 28, "server confirms with an RDP negotiation response").into()
+                }
+                [3, 0, 8, 0, 1..=6, 0, 0, 0] => Said::new(&CONFIRM, 28, "server refuses with an RDP negotiation failure").into(),
+                [] if matches!(self.client(client), Opening::Spoken(_)) => {
+                    Said::new(&CONFIRM, 12, "server confirms the connection").into()
+                }
+                [] => Opening::Short,
+                _ => Opening::Foreign,
+            },
+            None => short(bytes),
+            _ => Opening::Foreign,
+        }
+    }
+}
+
+/// An MCS connect-initial with "Duca" or the GCC key after a bare connection request.
+fn conference(bytes: &[u8]) -> Opening {
+    match packets(bytes).nth(1).and_then(|t| t.x224()) {
+        Some(X224::Data([0x7f, 0x65, body @ ..])) if body.len() > 32 => {
+            let ours = text::contains(body, b"Duca") || text::contains(body, &[0, 5, 0, 0x14, 0x7c, 0, 1]);
+            Opening::or_foreign(ours.then(|| Said::new(&REQUEST, 26, "client joins a T.125 conference as RDP does")))
+        }
+        Some(X224::Data([] | [0x7f, ..])) | None => Opening::Short,
+        _ => Opening::Foreign,
+    }
+}
+
+fn short(bytes: &[u8]) -> Opening {
+    let beginning = [3, 0, 0].starts_with(bytes.get(..bytes.len().min(3)).unwrap_or_default());
+    let cut = bytes.len() < 7 || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
+    if beginning && cut { Opening::Short } else { Opening::Foreign }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dialogue::tests::{excluded, found};
+    use super::*;
+
+    #[test]
+    fn negotiation() {
+        let request = b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00\x01\x00\x08\x00\x0b\x00\x00\x00";
+        let confirm = b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x1f\x08\x00\x02\x00\x00\x00";
+        assert_eq!(found(&Rdp, request, confirm).unwrap().bits(), Bits::whole(54));
+        let cookie = b"\x03\x00\x00\x25\x20\xe0\x00\x00\x00\x00\x00Cookie: mstshash=joe\x0d\x0aabcd";
+        assert_eq!(found(&Rdp, cookie, confirm).unwrap().details[0].1, "mstshash=joe");
+    }
+
+    #[test]
+    fn other_iso_transport_is_not_rdp() {
+        let confirm = [3, 0, 0, 14, 9, 0xd0, 0, 4, 0, 9, 0, 0xc0, 1, 10];
+        assert!(excluded(&Rdp, &[], &confirm));
+    }
+}
