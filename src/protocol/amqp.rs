@@ -32,7 +32,9 @@ impl Dialogue for Amqp {
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
         match bytes {
-            [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => Said::new(&SERVER, 24, "server starts with connection.start").into(),
+            [1, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => {
+                Said::new(&SERVER, 24, "server starts with connection.start").into()
+            }
             [1, rest @ ..] if rest.len() < 10 => text::start(rest, &[0, 0]).then(|| Opening::Short),
             _ => header(bytes, &SERVER, 24),
         }
@@ -48,7 +50,9 @@ impl Dialogue for Amqp {
         };
         let whole = chain(bytes, 7, measure).unwrap_or(0) - i32::from(bytes.last() != Some(&0xce));
         match whole {
-            1.. => Said::new(role.of(&FRAMES), (whole * 10).min(18), format!("{whole} frames with their end marks")).unfinished(whole < 2).into(),
+            1.. => Said::new(role.of(&FRAMES), (whole * 10).min(18), format!("{whole} frames with their end marks"))
+                .unfinished(whole < 2)
+                .into(),
             _ => Opening::Neutral,
         }
     }
@@ -71,7 +75,8 @@ mod tests {
 
     #[test]
     fn header_and_start() {
-        let finding = found(&Amqp, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00\x00\x00\x01\xf0\x00\x0a\x00\x0a\x00\x09").unwrap();
+        let finding =
+            found(&Amqp, b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00\x00\x00\x01\xf0\x00\x0a\x00\x0a\x00\x09").unwrap();
         assert_eq!((finding.bits(), finding.variant.as_deref()), (Bits::whole(50), Some("0-9-1")));
         assert!(excluded(&Amqp, b"AMQP\x00\x00\x09\x01", b"HTTP"));
         let frame = [1, 0, 1, 0, 0, 0, 4, 0, 60, 0, 40, 0xce];

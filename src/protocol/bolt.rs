@@ -21,17 +21,22 @@ impl Dialogue for Bolt {
     const REFERENCE: &'static str = "Bolt protocol";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        text::start(bytes, &[0x60, 0x60, 0xb0, 0x17]).then(|| Said::new(&HANDSHAKE, 26, "client opens with Bolt's magic number").into())
+        text::start(bytes, &[0x60, 0x60, 0xb0, 0x17])
+            .then(|| Said::new(&HANDSHAKE, 26, "client opens with Bolt's magic number").into())
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let (Some(&[zero, _, minor, major]), Some(proposed)) = (bytes.first_chunk(), client.get(4..20)) else {
             return if bytes.len() < 4 || client.is_empty() { Opening::Short } else { Opening::Foreign };
         };
-        let offered = |&[_, range, high, wanted]: &[u8; 4]| wanted == major && (high.saturating_sub(range)..=high).contains(&minor);
-        let fits = client.starts_with(&[0x60, 0x60, 0xb0, 0x17]) && zero == 0 && proposed.as_chunks().0.iter().any(offered);
+        let offered = |&[_, range, high, wanted]: &[u8; 4]| {
+            wanted == major && (high.saturating_sub(range)..=high).contains(&minor)
+        };
+        let fits =
+            client.starts_with(&[0x60, 0x60, 0xb0, 0x17]) && zero == 0 && proposed.as_chunks().0.iter().any(offered);
         Opening::or_foreign(fits.then(|| {
-            Said::new(&CHOICE, 14, "server picks a version that the client proposed").variant(format!("{major}.{minor}"))
+            Said::new(&CHOICE, 14, "server picks a version that the client proposed")
+                .variant(format!("{major}.{minor}"))
         }))
     }
 }

@@ -23,7 +23,11 @@ impl Dialogue for Cassandra {
 
     fn client(&self, bytes: &[u8]) -> Opening {
         let Some((&[version @ 3..=6, flags, _, _, opcode, ..], body)) = bytes.split_first_chunk::<9>() else {
-            return if matches!(bytes, [3..=6] | [3..=6, 0..=0x1f, ..]) && bytes.len() < 9 { Opening::Short } else { Opening::Foreign };
+            return if matches!(bytes, [3..=6] | [3..=6, 0..=0x1f, ..]) && bytes.len() < 9 {
+                Opening::Short
+            } else {
+                Opening::Foreign
+            };
         };
         let said = match (opcode, be32(bytes, 5)) {
             (5, Some(0)) if flags < 0x20 => Said::new(&REQUEST, 14, "client asks for the options of CQL"),
@@ -43,7 +47,9 @@ impl Dialogue for Cassandra {
         match (bytes, client) {
             ([version @ 0x83..=0x86, flags, s0, s1, 0 | 2 | 3 | 6, 0, ..], [asked, _, a0, a1, ..]) => {
                 let fits = *flags < 0x20 && version & 0x7f == *asked && (s0, s1) == (a0, a1);
-                Opening::or_foreign(fits.then(|| Said::new(&RESPONSE, 20, "server answers in the client's version and stream")))
+                Opening::or_foreign(
+                    fits.then(|| Said::new(&RESPONSE, 20, "server answers in the client's version and stream")),
+                )
             }
             ([0x83..=0x86, ..], _) if bytes.len() < 6 || client.len() < 4 => Opening::Short,
             _ => Opening::Foreign,

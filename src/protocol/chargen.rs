@@ -22,7 +22,8 @@ impl Dialogue for Chargen {
         let line = bytes.get(..bytes.len().min(60)).unwrap_or_default();
         let next = |b: u8| if b == b'~' { b' ' } else { b.wrapping_add(1) };
         // Some servers leave the space out, or go on to the delete character.
-        let follows = |w: &[u8]| matches!(w, [a, b] if *b == next(*a) || (*a == b'~' && matches!(b, b'!' | 0x7f)) || *a == 0x7f);
+        let follows =
+            |w: &[u8]| matches!(w, [a, b] if *b == next(*a) || (*a == b'~' && matches!(b, b'!' | 0x7f)) || *a == 0x7f);
         match line.windows(2).all(follows) && line.first().is_some_and(|b| matches!(b, 0x20..=0x7e)) {
             false => Opening::Foreign,
             true if line.len() < 60 => Opening::Short,

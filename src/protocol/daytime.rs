@@ -24,7 +24,9 @@ impl Dialogue for Daytime {
         }
         let trimmed = bytes.trim_ascii_start();
         let Some((line, rest)) = text::line(trimmed) else {
-            let may_be = trimmed.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b':' | b'-' | b',' | b'(' | b')' | b'.' | b'*'));
+            let may_be = trimmed.iter().all(|b| {
+                b.is_ascii_alphanumeric() || matches!(b, b' ' | b':' | b'-' | b',' | b'(' | b')' | b'.' | b'*')
+            });
             return if may_be { Opening::Short } else { Opening::Foreign };
         };
         if !rest.trim_ascii().is_empty() {
@@ -36,15 +38,20 @@ impl Dialogue for Daytime {
         }
         let words: Vec<_> = line.split(|b| matches!(b, b' ' | b',' | b'-')).filter(|w| !w.is_empty()).collect();
         let digits = |w: &[u8], n: usize| w.len() == n && w.iter().all(u8::is_ascii_digit);
-        let month = |w: &&&[u8]| MONTHS.iter().any(|m| w.len() >= 3 && w.get(..3).is_some_and(|s| s.eq_ignore_ascii_case(m)));
+        let month =
+            |w: &&&[u8]| MONTHS.iter().any(|m| w.len() >= 3 && w.get(..3).is_some_and(|s| s.eq_ignore_ascii_case(m)));
         let time = |w: &&&[u8]| matches!(w, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|d| d.is_ascii_digit()));
         let year = |w: &&&[u8]| digits(w, 4);
         let has = [words.iter().any(|w| month(&w)), words.iter().any(|w| time(&w)), words.iter().any(|w| year(&w))];
-        Opening::or_foreign((has == [true; 3] && (4..=8).contains(&words.len())).then(|| Said::new(&DATE, 24, "server sends one line that is a date and time")))
+        Opening::or_foreign(
+            (has == [true; 3] && (4..=8).contains(&words.len()))
+                .then(|| Said::new(&DATE, 24, "server sends one line that is a date and time")),
+        )
     }
 }
 
-const MONTHS: [&[u8]; 12] = [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
+const MONTHS: [&[u8]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 
 #[cfg(test)]
 mod tests {

@@ -152,25 +152,30 @@ impl<D: Dialogue> Protocol for D {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        if head.transport() != Transport::Tcp {
-            return Assessment::Excluded;
-        }
-        let [originator, responder] = Dir::BOTH.map(|dir| head.stream(dir));
-        if originator.bytes().is_empty() && responder.bytes().is_empty() {
-            return Assessment::NotNow;
-        }
-        let forward = converse(self, &originator, &responder, Dir::Responder);
-        if originator.start_seen() || responder.start_seen() {
-            return forward;
-        }
-        // Nobody saw who opened the connection, so the roles may be the other way round.
-        let backward = converse(self, &responder, &originator, Dir::Originator);
-        let bits = |a: &Assessment| match a {
-            Assessment::Recognised(finding) => finding.bits(),
-            _ => Bits::ZERO,
-        };
-        if bits(&backward) > bits(&forward) { backward } else { forward }
+        assess(self, head)
     }
+}
+
+/// Judges a head by a dialogue; for recognisers that do more than that.
+pub(super) fn assess<D: Dialogue>(protocol: &D, head: &Head<'_>) -> Assessment {
+    if head.transport() != Transport::Tcp {
+        return Assessment::Excluded;
+    }
+    let [originator, responder] = Dir::BOTH.map(|dir| head.stream(dir));
+    if originator.bytes().is_empty() && responder.bytes().is_empty() {
+        return Assessment::NotNow;
+    }
+    let forward = converse(protocol, &originator, &responder, Dir::Responder);
+    if originator.start_seen() || responder.start_seen() {
+        return forward;
+    }
+    // Nobody saw who opened the connection, so the roles may be the other way round.
+    let backward = converse(protocol, &responder, &originator, Dir::Originator);
+    let bits = |a: &Assessment| match a {
+        Assessment::Recognised(finding) => finding.bits(),
+        _ => Bits::ZERO,
+    };
+    if bits(&backward) > bits(&forward) { backward } else { forward }
 }
 
 /// Judges one distribution of the roles.

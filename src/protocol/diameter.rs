@@ -39,9 +39,11 @@ impl Dialogue for Diameter {
         match header(bytes) {
             Some(false) => {
                 let said = Said::new(&ANSWER, 18, "server sends an answer of Diameter");
-                let ids = |b: &[u8]| b.get(12..20).map(<[u8]>::to_vec);
+                let ids = |b: &[u8]| b.get(12..20).and_then(|ids| ids.first_chunk::<8>()).copied();
                 match header(client).and(ids(client)) {
-                    Some(asked) if ids(bytes) == Some(asked) => said.and(&ECHO, 16, 12, "the answer repeats both IDs of the request").into(),
+                    Some(asked) if ids(bytes) == Some(asked) => {
+                        said.and(&ECHO, 16, 12, "the answer repeats both IDs of the request").into()
+                    }
                     _ => said.into(),
                 }
             }

@@ -24,7 +24,9 @@ impl Dialogue for Echo {
             false => Opening::Foreign,
             // Both sides of many protocols greet alike, but then differ.
             true if length < 32 || bytes.len() > client.len() => Opening::Short,
-            true => Said::new(&ECHO, 16, format!("server sends back the client's first {length} bytes")).unfinished(length < 256).into(),
+            true => Said::new(&ECHO, 16, format!("server sends back the client's first {length} bytes"))
+                .unfinished(length < 256)
+                .into(),
         }
     }
 }

@@ -30,7 +30,9 @@ impl Dialogue for Enip {
                     0x63 | 0x64 | 0x04 => length <= 32,
                     _ => length >= 6,
                 };
-                Opening::or_foreign(fits.then(|| Said::new(&REQUEST, 16, "client sends an encapsulated command of EtherNet/IP")))
+                Opening::or_foreign(
+                    fits.then(|| Said::new(&REQUEST, 16, "client sends an encapsulated command of EtherNet/IP")),
+                )
             }
             None => short(bytes),
         }

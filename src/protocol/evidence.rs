@@ -150,6 +150,9 @@ const COMPANIONS: &[(&str, &str)] = &[
     ("stun", "dtls"),
     ("rtcp", "rtp"),
     ("dtls", "rtp"),
+    ("tpkt", "h323"),
+    ("tpkt", "rdp"),
+    ("tpkt", "s7comm"),
 ];
 
 /// Whether `name` goes along with `other`.

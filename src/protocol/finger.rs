@@ -23,8 +23,11 @@ impl Dialogue for Finger {
         if !text::is_text(head) || matches!(self.client(client), Opening::Foreign) {
             return Opening::Foreign;
         }
-        let line = text::lines(head).find(|l| text::start_any_case(l, b"Login") == text::Start::Same).unwrap_or_default();
-        if text::contains(line, b"Name") && (line.starts_with(b"Login: ") || text::contains(line, b"Tty") || text::contains(line, b"TTY")) {
+        let line =
+            text::lines(head).find(|l| text::start_any_case(l, b"Login") == text::Start::Same).unwrap_or_default();
+        if text::contains(line, b"Name")
+            && (line.starts_with(b"Login: ") || text::contains(line, b"Tty") || text::contains(line, b"TTY"))
+        {
             return Said::new(&ANSWER, 26, "server lists login and name as finger does").into();
         }
         if text::contains(head, b": no such user") && client.len() > 2 {

@@ -24,7 +24,8 @@ impl Dialogue for Git {
         match line(bytes) {
             Ok(body) => {
                 let services = [&b"git-upload-pack "[..], b"git-receive-pack ", b"git-upload-archive "];
-                let path = services.iter().find_map(|s| body.strip_prefix(*s)).and_then(|rest| rest.split(|&b| b == 0).next());
+                let path =
+                    services.iter().find_map(|s| body.strip_prefix(*s)).and_then(|rest| rest.split(|&b| b == 0).next());
                 Opening::or_foreign(path.map(|path| {
                     Said::new(&REQUEST, 26, "client requests a service of Git").detail("path", Some(path.trim_ascii()))
                 }))
@@ -39,9 +40,11 @@ impl Dialogue for Git {
                 let (id, rest) = body.split_at_checked(40).unwrap_or_default();
                 let object = id.len() == 40 && id.iter().all(u8::is_ascii_hexdigit) && rest.first() == Some(&b' ');
                 let other = [&b"version "[..], b"ERR "].iter().any(|w| body.starts_with(w));
-                Opening::or_foreign((object || other).then(|| {
-                    Said::new(&ANSWER, if object { 24 } else { 16 }, "server answers with a pkt-line of Git")
-                }))
+                Opening::or_foreign(
+                    (object || other).then(|| {
+                        Said::new(&ANSWER, if object { 24 } else { 16 }, "server answers with a pkt-line of Git")
+                    }),
+                )
             }
             Err(opening) => opening,
         }

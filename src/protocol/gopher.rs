@@ -22,7 +22,9 @@ impl Dialogue for Gopher {
         let fits = |line: &[u8]| {
             let fields: Vec<_> = line.split(|&b| b == b'\t').collect();
             let port = fields.get(3).copied().unwrap_or_default();
-            let kind = line.first().is_some_and(|b| matches!(b, b'0'..=b'9' | b'+' | b'T' | b'g' | b'I' | b'h' | b'i' | b's' | b'd' | b'p'));
+            let kind = line.first().is_some_and(|b| {
+                matches!(b, b'0'..=b'9' | b'+' | b'T' | b'g' | b'I' | b'h' | b'i' | b's' | b'd' | b'p')
+            });
             kind && fields.len() >= 4 && (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
         };
         let whole = text::lines(bytes).take(4).filter(|l| *l != b".").count();
@@ -32,7 +34,9 @@ impl Dialogue for Gopher {
             true if whole == 0 => Opening::Short,
             true => {
                 let count = whole as i32;
-                Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu")).unfinished(count < 3).into()
+                Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu"))
+                    .unfinished(count < 3)
+                    .into()
             }
         }
     }

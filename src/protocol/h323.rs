@@ -24,7 +24,9 @@ impl Dialogue for H323 {
     fn client(&self, bytes: &[u8]) -> Opening {
         match message(bytes) {
             Some((_, 0x05, false)) => Said::new(&SETUP, 22, "client sends a Q.931 SETUP").into(),
-            Some((_, 0x62 | 0x5a | 0x7d | 0x75 | 0x7b, _)) => Said::new(&SETUP, 16, "client sends a message of Q.931").into(),
+            Some((_, 0x62 | 0x5a | 0x7d | 0x75 | 0x7b, _)) => {
+                Said::new(&SETUP, 16, "client sends a message of Q.931").into()
+            }
             None => short(bytes),
             _ => Opening::Foreign,
         }

@@ -23,7 +23,9 @@ impl Dialogue for Kafka {
 
     fn client(&self, bytes: &[u8]) -> Opening {
         match request(bytes) {
-            Ok(Some(id)) => Said::new(&REQUEST, 16, "client sends a request of Kafka with its client ID").detail("client-id", Some(id)).into(),
+            Ok(Some(id)) => Said::new(&REQUEST, 16, "client sends a request of Kafka with its client ID")
+                .detail("client-id", Some(id))
+                .into(),
             Ok(None) => Said::new(&REQUEST, 6, "client sends what may be a request of Kafka").into(),
             Err(opening) => opening,
         }
@@ -49,7 +51,9 @@ impl Dialogue for Kafka {
 /// The client ID of the first request, if it has one.
 fn request(bytes: &[u8]) -> Result<Option<&[u8]>, Opening> {
     let short = || if bytes.first() == Some(&0) && bytes.len() < 64 { Opening::Short } else { Opening::Foreign };
-    let (Some(length), Some(key), Some(version), Some(id)) = (be32(bytes, 0), be16(bytes, 4), be16(bytes, 6), be16(bytes, 12)) else {
+    let (Some(length), Some(key), Some(version), Some(id)) =
+        (be32(bytes, 0), be16(bytes, 4), be16(bytes, 6), be16(bytes, 12))
+    else {
         return Err(short());
     };
     // 0 to 74 are given out, and version 17 is the highest.

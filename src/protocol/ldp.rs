@@ -9,10 +9,8 @@ use super::framing::be16;
 use super::{Bits, Family};
 
 /// Version, a message type of a short list and two lengths that fit into each other: 50 bits.
-static SIDES: [Family; 2] = [
-    Family { id: "ldp.client-pdu", cap: Bits::whole(20) },
-    Family { id: "ldp.server-pdu", cap: Bits::whole(22) },
-];
+static SIDES: [Family; 2] =
+    [Family { id: "ldp.client-pdu", cap: Bits::whole(20) }, Family { id: "ldp.server-pdu", cap: Bits::whole(22) }];
 
 /// The recogniser.
 pub(super) struct Ldp;

@@ -3,72 +3,137 @@
 //! A recogniser sees the head of a flow and nothing else: no port, no clock, no other recogniser. It says what it found
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
+mod amqp;
 mod bacnet;
+mod balboa;
 mod bfd;
+mod bgp;
+mod bittorrent;
 mod bittorrent_dht;
 mod bjnp;
+mod bolt;
+mod cassandra;
+mod cgp;
+mod chargen;
 mod coap;
 mod datagrams;
+mod daytime;
+mod dcerpc;
 pub mod decide;
 mod dhcp;
 mod dhcpv6;
 mod dialogue;
+mod diameter;
+mod dnp3;
 mod dns;
 mod dropbox_lansync;
 mod dtls;
+mod echo;
 mod edp;
+mod enip;
 mod esp;
 pub mod evidence;
+mod finger;
+mod framing;
+mod ftp;
 mod geneve;
+mod git;
+mod gopher;
 mod gtp_c;
 mod gtp_u;
+mod h323;
 mod hsrp;
-mod http;
 mod http2;
+mod http;
 mod iax;
+mod ica;
+mod iec104;
 mod ike;
+mod imap;
 mod iperf3;
 mod ipfix;
+mod irc;
+mod java_rmi;
+mod kafka;
 mod kerberos;
 mod l2tp;
+mod ldap;
+mod ldp;
 pub mod llmnr;
 pub mod mdns;
 mod memcached;
 mod mgcp;
+mod modbus;
+mod mongodb;
+mod mqtt;
+mod mydoom;
+mod mysql;
 mod n2n;
 mod nat_pmp;
 mod nebula;
 mod netbios_dgm;
 pub mod netbios_ns;
+mod netbios_ssn;
 mod netflow;
+mod nntp;
 pub mod ntp;
+mod opcua;
 mod openvpn;
 mod pcp;
+mod pjl;
+mod pop3;
+mod postgresql;
+mod postscript;
+mod pptp;
 mod ptp;
 pub mod quic;
 mod radius;
+mod radmin;
+mod rdp;
+mod redis;
 #[cfg(test)]
 mod replay;
+mod rfb;
+mod rlogin;
+mod rsh;
+mod rsync;
 mod rtcp;
+mod rtmp;
 mod rtp;
 mod rtps;
+mod rtsp;
+mod s7comm;
 mod sflow;
 mod sip;
+mod skinny;
+mod smb;
+mod smtp;
 mod snmp;
 mod soap;
+mod socks;
 mod ssdp;
 mod ssh;
 mod ssrp;
 mod stun;
+mod sunrpc;
+mod svn;
 mod syslog;
+mod tds;
+mod telnet;
 mod teredo;
 mod text;
 mod tftp;
+mod time;
 mod tinc;
 mod tls;
+mod tpkt;
 mod utp;
 mod vxlan;
+mod whois;
 mod wireguard;
+mod x11;
+mod xmpp;
+mod zabbix;
 
 pub use decide::{Decision, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
@@ -78,66 +143,130 @@ use std::borrow::Cow;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] = &[
+    &amqp::Amqp,
     &bacnet::Bacnet,
+    &balboa::Balboa,
     &bfd::Bfd,
+    &bgp::Bgp,
+    &bittorrent::BitTorrent,
     &bittorrent_dht::BittorrentDht,
     &bjnp::Bjnp,
+    &bolt::Bolt,
+    &cassandra::Cassandra,
+    &cgp::Cgp,
+    &chargen::Chargen,
     &coap::Coap,
+    &daytime::Daytime,
+    &dcerpc::Dcerpc,
     &dhcp::Dhcp,
     &dhcpv6::Dhcpv6,
+    &diameter::Diameter,
+    &dnp3::Dnp3,
     &dns::Dns,
     &dropbox_lansync::DropboxLansync,
     &dtls::Dtls,
+    &echo::Echo,
     &edp::Edp,
+    &enip::Enip,
     &esp::EspInTcp,
     &esp::EspInUdp,
+    &finger::Finger,
+    &ftp::Ftp,
     &geneve::Geneve,
+    &git::Git,
+    &gopher::Gopher,
     &gtp_c::GtpC,
     &gtp_u::GtpU,
+    &h323::H323,
     &hsrp::Hsrp,
     &http2::Http2,
     &http::Http,
     &iax::Iax,
+    &ica::Ica,
+    &iec104::Iec104,
     &ike::IkeInUdp,
+    &imap::Imap,
     &iperf3::Iperf3,
     &ipfix::Ipfix,
+    &irc::Irc,
+    &java_rmi::JavaRmi,
+    &kafka::Kafka,
     &kerberos::Kerberos,
     &l2tp::L2tp,
+    &ldap::Ldap,
+    &ldp::Ldp,
     &llmnr::Llmnr,
     &mdns::Mdns,
     &memcached::Memcached,
     &mgcp::Mgcp,
+    &modbus::Modbus,
+    &mongodb::Mongodb,
+    &mqtt::Mqtt,
+    &mydoom::Mydoom,
+    &mysql::Mysql,
     &n2n::N2n,
     &nat_pmp::NatPmp,
     &nebula::Nebula,
     &netbios_dgm::NetbiosDgm,
     &netbios_ns::NetbiosNs,
+    &netbios_ssn::NetbiosSsn,
     &netflow::Netflow,
+    &nntp::Nntp,
     &ntp::Ntp,
+    &opcua::Opcua,
     &openvpn::OpenVpn,
     &pcp::Pcp,
+    &pjl::Pjl,
+    &pop3::Pop3,
+    &postgresql::Postgresql,
+    &postscript::Postscript,
+    &pptp::Pptp,
     &ptp::Ptp,
     &quic::Quic,
     &radius::Radius,
+    &radmin::Radmin,
+    &rdp::Rdp,
+    &redis::Redis,
+    &rfb::Rfb,
+    &rlogin::Rlogin,
+    &rsh::Rsh,
+    &rsync::Rsync,
     &rtcp::Rtcp,
+    &rtmp::Rtmp,
     &rtp::Rtp,
     &rtps::Rtps,
+    &rtsp::Rtsp,
+    &s7comm::S7comm,
     &sflow::Sflow,
     &sip::Sip,
+    &skinny::Skinny,
+    &smb::Smb,
+    &smtp::Smtp,
     &snmp::Snmp,
     &soap::Soap,
+    &socks::Socks,
     &ssdp::Ssdp,
     &ssh::Ssh,
     &ssrp::Ssrp,
     &stun::Stun,
+    &sunrpc::Sunrpc,
+    &svn::Svn,
     &syslog::Syslog,
+    &tds::Tds,
+    &telnet::Telnet,
     &teredo::Teredo,
     &tftp::Tftp,
+    &time::TimeProtocol,
     &tinc::Tinc,
     &tls::Tls,
+    &tpkt::IsoTransport,
     &utp::Utp,
     &vxlan::Vxlan,
+    &whois::Whois,
     &wireguard::WireGuard,
+    &x11::X11,
+    &xmpp::Xmpp,
+    &zabbix::Zabbix,
 ];
 
 /// The place in [`ALL`] of the recogniser with this name.

@@ -33,9 +33,11 @@ impl Dialogue for Mongodb {
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         match (header(bytes), header(client)) {
-            (Some((_, to, 1 | 2012 | 2013)), Some((id, ..))) if to == id => Said::new(&REPLY, 16, "server sends a reply of MongoDB")
-                .and(&ECHO, if id < 256 { 8 } else { 14 }, 8, "the reply names the request's ID")
-                .into(),
+            (Some((_, to, 1 | 2012 | 2013)), Some((id, ..))) if to == id => {
+                Said::new(&REPLY, 16, "server sends a reply of MongoDB")
+                    .and(&ECHO, if id < 256 { 8 } else { 14 }, 8, "the reply names the request's ID")
+                    .into()
+            }
             (Some((_, _, 1 | 2012 | 2013)), _) => Said::new(&REPLY, 14, "server sends a reply of MongoDB").into(),
             (None, _) if may_be(bytes) => Opening::Short,
             _ => Opening::Foreign,

@@ -17,8 +17,11 @@ impl Dialogue for Pjl {
 
     fn client(&self, bytes: &[u8]) -> Opening {
         match bytes.first() {
-            Some(b'@') => text::start(bytes, b"@PJL ").then(|| Said::new(&EXIT, 20, "client sends a command of PJL").into()),
-            _ => text::start(bytes, b"\x1b%-12345X").then(|| Said::new(&EXIT, 24, "client begins with the universal exit sequence").into()),
+            Some(b'@') => {
+                text::start(bytes, b"@PJL ").then(|| Said::new(&EXIT, 20, "client sends a command of PJL").into())
+            }
+            _ => text::start(bytes, b"\x1b%-12345X")
+                .then(|| Said::new(&EXIT, 24, "client begins with the universal exit sequence").into()),
         }
     }
 

@@ -16,7 +16,9 @@ impl Dialogue for Postscript {
     fn client(&self, bytes: &[u8]) -> Opening {
         text::start(bytes, b"%!PS").then(|| {
             let adobe = text::start(bytes, b"%!PS-Adobe-") == text::Start::Same;
-            Said::new(&HEADER, if adobe { 22 } else { 16 }, "client begins with a PostScript header").unfinished(bytes.len() < 11).into()
+            Said::new(&HEADER, if adobe { 22 } else { 16 }, "client begins with a PostScript header")
+                .unfinished(bytes.len() < 11)
+                .into()
         })
     }
 

@@ -34,7 +34,8 @@ fn message(bytes: &[u8], role: Role, bits: i32) -> Opening {
         return Opening::Foreign;
     }
     let Some(rest) = bytes.get(2..) else { return Opening::Short };
-    text::start(rest, &[0, 1, 0x1a, 0x2b, 0x3c, 0x4d]).then(|| Said::new(role.of(&SIDES), bits, "message with PPTP's magic cookie").into())
+    text::start(rest, &[0, 1, 0x1a, 0x2b, 0x3c, 0x4d])
+        .then(|| Said::new(role.of(&SIDES), bits, "message with PPTP's magic cookie").into())
 }
 
 #[cfg(test)]

@@ -21,11 +21,13 @@ impl Dialogue for Radmin {
     const REFERENCE: &'static str = "Radmin 3";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        text::start(bytes, &[1, 0, 0, 0, 1, 0, 0, 0, 8, 8]).then(|| Said::new(&CLIENT, 20, "client sends Radmin's greeting").into())
+        text::start(bytes, &[1, 0, 0, 0, 1, 0, 0, 0, 8, 8])
+            .then(|| Said::new(&CLIENT, 20, "client sends Radmin's greeting").into())
     }
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
-        text::start(bytes, &[1, 0, 0, 0, 0x25, 0, 0, 2, 0x12, 8, 2]).then(|| Said::new(&SERVER, 22, "server answers as Radmin does").into())
+        text::start(bytes, &[1, 0, 0, 0, 0x25, 0, 0, 2, 0x12, 8, 2])
+            .then(|| Said::new(&SERVER, 22, "server answers as Radmin does").into())
     }
 }
 
@@ -37,7 +39,10 @@ mod tests {
     #[test]
     fn greeting() {
         let client = [1, 0, 0, 0, 1, 0, 0, 0, 8, 8];
-        assert_eq!(found(&Radmin, &client, &[1, 0, 0, 0, 0x25, 0, 0, 2, 0x12, 8, 2, 0]).unwrap().bits(), Bits::whole(42));
+        assert_eq!(
+            found(&Radmin, &client, &[1, 0, 0, 0, 0x25, 0, 0, 2, 0x12, 8, 2, 0]).unwrap().bits(),
+            Bits::whole(42)
+        );
         assert!(excluded(&Radmin, &client, &client));
     }
 }

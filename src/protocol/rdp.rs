@@ -26,7 +26,8 @@ impl Dialogue for Rdp {
             Some(X224::ConnectionRequest { parameters, .. }) => {
                 let cookie = parameters.strip_prefix(b"Cookie: ");
                 let user = cookie.and_then(|c| text::line(c)).map(|(line, _)| line);
-                let negotiation = matches!(parameters.last_chunk(), Some([1, _, 8, 0, protocols, _, 0, 0]) if *protocols < 0x20);
+                let negotiation =
+                    matches!(parameters.last_chunk(), Some([1, _, 8, 0, protocols, _, 0, 0]) if *protocols < 0x20);
                 let (said, name) = match (cookie, negotiation) {
                     (Some(_), _) => ("client requests a connection with an RDP cookie", user),
                     (None, true) => ("client requests a connection with an RDP negotiation request", None),
@@ -49,7 +50,9 @@ impl Dialogue for Rdp {
                 [2, _, 8, 0, protocol, 0, 0, 0] if *protocol < 0x20 => {
                     Said::new(&CONFIRM, 28, "server confirms with an RDP negotiation response").into()
                 }
-                [3, 0, 8, 0, 1..=6, 0, 0, 0] => Said::new(&CONFIRM, 28, "server refuses with an RDP negotiation failure").into(),
+                [3, 0, 8, 0, 1..=6, 0, 0, 0] => {
+                    Said::new(&CONFIRM, 28, "server refuses with an RDP negotiation failure").into()
+                }
                 [] if matches!(self.client(client), Opening::Spoken(_)) => {
                     Said::new(&CONFIRM, 12, "server confirms the connection").into()
                 }
@@ -76,7 +79,8 @@ fn conference(bytes: &[u8]) -> Opening {
 
 fn short(bytes: &[u8]) -> Opening {
     let beginning = [3, 0, 0].starts_with(bytes.get(..bytes.len().min(3)).unwrap_or_default());
-    let cut = bytes.len() < 7 || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
+    let cut = bytes.len() < 7
+        || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
     if beginning && cut { Opening::Short } else { Opening::Foreign }
 }
 

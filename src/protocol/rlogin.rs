@@ -26,8 +26,12 @@ impl Dialogue for Rlogin {
             return if strings.len() < 256 { Opening::Short } else { Opening::Foreign };
         };
         let speed = terminal.iter().position(|&b| b == b'/').and_then(|at| terminal.get(at + 1..));
-        let fits = speed.is_some_and(|s| !s.is_empty() && s.iter().all(u8::is_ascii_digit)) && !local.is_empty() && !remote.is_empty();
-        Opening::or_foreign(fits.then(|| Said::new(&REQUEST, 20, "client sends two names and its terminal's speed").detail("user", Some(remote))))
+        let fits = speed.is_some_and(|s| !s.is_empty() && s.iter().all(u8::is_ascii_digit))
+            && !local.is_empty()
+            && !remote.is_empty();
+        Opening::or_foreign(fits.then(|| {
+            Said::new(&REQUEST, 20, "client sends two names and its terminal's speed").detail("user", Some(remote))
+        }))
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {

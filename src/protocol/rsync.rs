@@ -27,7 +27,8 @@ impl Dialogue for Rsync {
 
 fn greeting(bytes: &[u8], role: Role, bits: i32) -> Opening {
     text::start(bytes, b"@RSYNCD: ").then(|| {
-        let version = text::line(bytes).and_then(|(line, _)| line.get(9..)).and_then(|v| v.split(|&b| b == b' ').next());
+        let version =
+            text::line(bytes).and_then(|(line, _)| line.get(9..)).and_then(|v| v.split(|&b| b == b' ').next());
         let said = Said::new(role.of(&SIDES), bits, "greeting of the rsync daemon's protocol");
         match version {
             Some(version) => said.variant(String::from_utf8_lossy(version).into_owned()).into(),

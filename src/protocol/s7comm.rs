@@ -41,10 +41,14 @@ fn unit(bytes: &[u8], family: &'static Family, bits: i32, who: &str) -> Opening 
         match packet.x224() {
             Some(X224::Data([0x32, 1..=3 | 7, 0, 0, _, _, rest @ ..])) => {
                 let fits = be16(rest, 0).is_none_or(|n| n + 17 <= packet.length);
-                return Opening::or_foreign(fits.then(|| Said::new(family, bits, format!("{who} sends a unit of S7")).variant("s7comm")));
+                return Opening::or_foreign(
+                    fits.then(|| Said::new(family, bits, format!("{who} sends a unit of S7")).variant("s7comm")),
+                );
             }
             Some(X224::Data([0x72, 1..=3, _, _, ..])) => {
-                return Said::new(family, bits - 6, format!("{who} sends a unit of S7 plus")).variant("s7comm-plus").into();
+                return Said::new(family, bits - 6, format!("{who} sends a unit of S7 plus"))
+                    .variant("s7comm-plus")
+                    .into();
             }
             Some(X224::Data([] | [0x32 | 0x72, ..])) | None => break,
             Some(X224::Data(_)) => return Opening::Foreign,

@@ -24,7 +24,8 @@ impl Dialogue for Svn {
     }
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
-        text::start(bytes, b"( success ( ").then(|| Said::new(&SERVER, 32, "server greets in Subversion's lists").into())
+        text::start(bytes, b"( success ( ")
+            .then(|| Said::new(&SERVER, 32, "server greets in Subversion's lists").into())
     }
 }
 
@@ -35,7 +36,9 @@ mod tests {
 
     #[test]
     fn greeting() {
-        let finding = found(&Svn, b"( 2 ( edit-pipeline ) 13:svn://a.io/r ) ", b"( success ( 2 2 ( ) ( edit-pipeline ) ) ) ").unwrap();
+        let finding =
+            found(&Svn, b"( 2 ( edit-pipeline ) 13:svn://a.io/r ) ", b"( success ( 2 2 ( ) ( edit-pipeline ) ) ) ")
+                .unwrap();
         assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(56), "svn://a.io/r"));
         assert!(excluded(&Svn, b"", b"( failure"));
     }

@@ -24,9 +24,14 @@ impl Dialogue for Tds {
     fn client(&self, bytes: &[u8]) -> Opening {
         let Some((kind, length, body)) = packet(bytes) else { return short(bytes, &[0x12, 0x10, 2]) };
         let (said, variant) = match (kind, body) {
-            (0x12, [0, high, low, 0, 6, ..]) if [*high, *low].map(usize::from) < [1, 0] => ("pre-login with its list of options", "7"),
+            (0x12, [0, high, low, 0, 6, ..]) if [*high, *low].map(usize::from) < [1, 0] => {
+                ("pre-login with its list of options", "7")
+            }
             // A pre-login also carries the TLS handshake.
-            (0x10, _) if le32(body, 0) == Some(length as u32 - 8) && body.get(7).is_some_and(|major| (0x70..=0x80).contains(major)) => {
+            (0x10, _)
+                if le32(body, 0) == Some(length as u32 - 8)
+                    && body.get(7).is_some_and(|major| (0x70..=0x80).contains(major)) =>
+            {
                 ("login whose inner length agrees", "7")
             }
             (0x10, [_, _, _, _, _, _, _, 4..=7 | 0x70..=0x7f, ..]) => ("login of version 7", "7"),
@@ -35,18 +40,24 @@ impl Dialogue for Tds {
             (0x12 | 0x10 | 2, _) if body.len() < 32 => return Opening::Short,
             _ => return Opening::Foreign,
         };
-        Said::new(&LOGIN, if variant == "5" { 16 } else { 24 }, format!("client sends a {said}")).variant(variant).into()
+        Said::new(&LOGIN, if variant == "5" { 16 } else { 24 }, format!("client sends a {said}"))
+            .variant(variant)
+            .into()
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let asked = matches!(client.first(), Some(0x12 | 0x10 | 2));
         match packet(bytes) {
             // 00: options; AD, E3, AA, AB, E2, E5: login acknowledged, environment, error, information, capabilities.
-            Some((4, _, [0, 0, _, 0, 6, ..])) => Said::new(&RESPONSE, 20, "server answers the pre-login with its options").into(),
+            Some((4, _, [0, 0, _, 0, 6, ..])) => {
+                Said::new(&RESPONSE, 20, "server answers the pre-login with its options").into()
+            }
             Some((4, _, [0xad | 0xe3 | 0xaa | 0xab | 0xe2 | 0xe5 | 0xed, ..])) if asked => {
                 Said::new(&RESPONSE, 18, "server answers with a token of TDS").into()
             }
-            Some((4 | 0x11, _, [b'N', b'T', b'L', b'M', ..])) if asked => Said::new(&RESPONSE, 18, "server challenges by NTLM").into(),
+            Some((4 | 0x11, _, [b'N', b'T', b'L', b'M', ..])) if asked => {
+                Said::new(&RESPONSE, 18, "server challenges by NTLM").into()
+            }
             Some((4 | 0x12, _, [])) => Opening::Short,
             None => short(bytes, &[4, 0x12, 0x11]),
             _ => Opening::Foreign,

@@ -9,10 +9,8 @@ static REQUEST: Family = Family { id: "tpkt.connection-request", cap: Bits::whol
 /// The same, and it names the request's reference: 16 bits more, but references are small numbers.
 static CONFIRM: Family = Family { id: "tpkt.connection-confirm", cap: Bits::whole(20) };
 /// Data units on a connection whose start was not seen.
-static DATA: [Family; 2] = [
-    Family { id: "tpkt.client-data", cap: Bits::whole(12) },
-    Family { id: "tpkt.server-data", cap: Bits::whole(12) },
-];
+static DATA: [Family; 2] =
+    [Family { id: "tpkt.client-data", cap: Bits::whole(12) }, Family { id: "tpkt.server-data", cap: Bits::whole(12) }];
 
 /// The recogniser.
 pub(super) struct IsoTransport;
@@ -40,7 +38,9 @@ impl Dialogue for IsoTransport {
             {
                 Said::new(&CONFIRM, 20, "server confirms and names the request's reference").into()
             }
-            (Some(X224::ConnectionConfirm { .. }), _) => Said::new(&CONFIRM, 16, "server confirms an ISO transport connection").into(),
+            (Some(X224::ConnectionConfirm { .. }), _) => {
+                Said::new(&CONFIRM, 16, "server confirms an ISO transport connection").into()
+            }
             (Some(X224::Data(_)), _) => Said::new(role(1), 12, "server sends ISO transport data").into(),
             (None, _) => short(bytes),
             _ => Opening::Foreign,
@@ -55,7 +55,8 @@ fn role(n: usize) -> &'static Family {
 
 fn short(bytes: &[u8]) -> Opening {
     let beginning = [3, 0].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default());
-    let cut = bytes.len() < 7 || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
+    let cut = bytes.len() < 7
+        || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
     if beginning && cut { Opening::Short } else { Opening::Foreign }
 }
 

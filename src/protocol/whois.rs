@@ -7,9 +7,27 @@ use super::{Bits, Family, text};
 static ANSWER: Family = Family { id: "whois.answer", cap: Bits::whole(26) };
 
 const FIELDS: &[&[u8]] = &[
-    b"\ndomain:", b"Domain Name:", b"\nrefer:", b"inetnum:", b"NetRange:", b"\naut-num:", b"Registrar:", b"Registry Domain ID:",
-    b"Registrant", b"\nnserver:", b"Name Server:", b"% IANA WHOIS", b"% This is the RIPE Database", b"No match for", b"NetName:",
-    b"netname:", b"as-block:", b"whois:", b"% No entries found", b"WHOIS Terms of Use", b"# ARIN WHOIS",
+    b"\ndomain:",
+    b"Domain Name:",
+    b"\nrefer:",
+    b"inetnum:",
+    b"NetRange:",
+    b"\naut-num:",
+    b"Registrar:",
+    b"Registry Domain ID:",
+    b"Registrant",
+    b"\nnserver:",
+    b"Name Server:",
+    b"% IANA WHOIS",
+    b"% This is the RIPE Database",
+    b"No match for",
+    b"NetName:",
+    b"netname:",
+    b"as-block:",
+    b"whois:",
+    b"% No entries found",
+    b"WHOIS Terms of Use",
+    b"# ARIN WHOIS",
 ];
 
 /// The recogniser.
@@ -32,7 +50,9 @@ impl Dialogue for Whois {
         }
         match FIELDS.iter().filter(|f| text::contains(head, f)).count() {
             2.. if asked => Said::new(&ANSWER, 26, "server answers one line with the fields of a registry").into(),
-            1 if asked => Said::new(&ANSWER, 14, "server answers one line with a field of a registry").unfinished(head.len() < 4096).into(),
+            1 if asked => Said::new(&ANSWER, 14, "server answers one line with a field of a registry")
+                .unfinished(head.len() < 4096)
+                .into(),
             _ if head.len() < 4096 => Opening::Short,
             _ => Opening::Foreign,
         }

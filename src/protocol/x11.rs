@@ -42,9 +42,8 @@ impl Dialogue for X11 {
             None => return if matches!(bytes.first(), Some(0..=2)) { Opening::Short } else { Opening::Foreign },
         };
         match bytes {
-            [0 | 2, _, rest @ ..] | [1, 0, rest @ ..] => {
-                text::start(rest, &version).then(|| Said::new(&ANSWER, 18, "server answers with version 11.0 in the client's byte order").into())
-            }
+            [0 | 2, _, rest @ ..] | [1, 0, rest @ ..] => text::start(rest, &version)
+                .then(|| Said::new(&ANSWER, 18, "server answers with version 11.0 in the client's byte order").into()),
             [0..=2] => Opening::Short,
             _ => Opening::Foreign,
         }

@@ -32,16 +32,20 @@ impl<'a> Tpkt<'a> {
         let (&indicator, rest) = self.payload.split_first()?;
         let (header, data) = rest.split_at_checked(usize::from(indicator))?;
         match header {
-            [0xe0..=0xef, d0, d1, s0, s1, class, parameters @ ..] if class & 0x0c == 0 => Some(X224::ConnectionRequest {
-                destination: u16::from_be_bytes([*d0, *d1]),
-                source: u16::from_be_bytes([*s0, *s1]),
-                parameters,
-            }),
-            [0xd0..=0xdf, d0, d1, s0, s1, class, parameters @ ..] if class & 0x0c == 0 => Some(X224::ConnectionConfirm {
-                destination: u16::from_be_bytes([*d0, *d1]),
-                source: u16::from_be_bytes([*s0, *s1]),
-                parameters,
-            }),
+            [0xe0..=0xef, d0, d1, s0, s1, class, parameters @ ..] if class & 0x0c == 0 => {
+                Some(X224::ConnectionRequest {
+                    destination: u16::from_be_bytes([*d0, *d1]),
+                    source: u16::from_be_bytes([*s0, *s1]),
+                    parameters,
+                })
+            }
+            [0xd0..=0xdf, d0, d1, s0, s1, class, parameters @ ..] if class & 0x0c == 0 => {
+                Some(X224::ConnectionConfirm {
+                    destination: u16::from_be_bytes([*d0, *d1]),
+                    source: u16::from_be_bytes([*s0, *s1]),
+                    parameters,
+                })
+            }
             [0xf0, 0x00 | 0x80] => Some(X224::Data(data)),
             _ => None,
         }

@@ -1,0 +1,72 @@
+//! Time: the server sends one number of four bytes, the seconds since 1900, and closes (RFC 868).
+
+use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
+use crate::flow::{Dir, Head};
+use crate::packet::{Time, Transport};
+
+/// Within a day of the packet's own time: 15 bits by chance; four bytes and no more are a weak frame, so likely at best.
+static NOW: Family = Family { id: "time.seconds-since-1900", cap: Bits::whole(16) };
+
+/// Seconds from 1900 to 1970.
+const TO_1970: i64 = 2_208_988_800;
+
+/// The recogniser.
+pub(super) struct TimeProtocol;
+
+impl Protocol for TimeProtocol {
+    fn name(&self) -> &'static str {
+        "time"
+    }
+
+    fn reference(&self) -> &'static str {
+        "RFC 868"
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() != Transport::Tcp {
+            return Assessment::Excluded;
+        }
+        let (client, server) = (head.stream(Dir::Originator), head.stream(Dir::Responder));
+        if !client.bytes().is_empty() || server.total() > 4 {
+            return Assessment::Excluded;
+        }
+        let (Some(&number), Some((frame, Time(nanoseconds)))) = (server.bytes().first_chunk(), server.origin(0)) else {
+            return Assessment::NotNow;
+        };
+        let off = i64::from(u32::from_be_bytes(number)) - TO_1970 - nanoseconds / 1_000_000_000;
+        if off.abs() > 86_400 {
+            return Assessment::Excluded;
+        }
+        let evidence = Evidence {
+            family: &NOW,
+            bits: Bits::whole(16),
+            frames: vec![frame],
+            text: "server sends four bytes that are the time of the packet".into(),
+        };
+        Assessment::Recognised(Finding {
+            evidence: vec![evidence],
+            server: Some(Dir::Responder),
+            spoke: [false, true],
+            ..Finding::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::HeadBuf;
+
+    #[test]
+    fn the_time_of_the_packet() {
+        let judge = |number: u32| {
+            let mut buf = HeadBuf::new(Transport::Tcp);
+            let stream = buf.stream_mut(Dir::Responder);
+            stream.open(0);
+            stream.push(1, 5, Time(1_000_000_000 * 1_000_000_000), 4, &number.to_be_bytes());
+            TimeProtocol.assess(&buf.view(None, false))
+        };
+        assert!(matches!(judge(2_208_988_800 + 1_000_000_100), Assessment::Recognised(_)));
+        assert!(matches!(judge(1_000_000_100), Assessment::Excluded));
+    }
+}
