@@ -73,6 +73,6 @@ mod tests {
         assert_eq!(Message::new(&call), Some(Message::Call { xid: 7, program: 100_000, version: 2 }));
         assert_eq!(Message::new(&words(&[7, 1, 0, 0, 0, 0])), Some(Message::Reply { xid: 7 }));
         assert_eq!(Message::new(&words(&[7, 0, 2, 9, 2, 0])), None);
-        assert_eq!(Message::marked(&[words(&[0x8000_0028]), call].concat()).is_some(), true);
+        assert!(Message::marked(&[words(&[0x8000_0028]), call].concat()).is_some());
     }
 }
