@@ -64,6 +64,8 @@ impl Run<'_> {
                 });
             }
             drop((orders, done));
+            // Dropped at the end of this closure: the threads then have no more orders and end.
+            let to_judge = to_judge;
             let mut waiting = paths.iter().enumerate();
             waiting.by_ref().take(jobs * AHEAD).for_each(|order| {
                 let _ = to_judge.send(order);
