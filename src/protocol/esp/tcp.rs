@@ -152,10 +152,11 @@ fn finding(found: [Messages<'_>; 2]) -> Finding {
             finding.links.push(mark);
         }
     }
-    if !ikes.is_empty() {
+    if let Some((_, _, message)) = ikes.first() {
         finding.also.push("ike");
+        finding.details.push(("ike-version", message.version().name().to_owned()));
     }
     let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
-    finding.settled = certain && finding.spoke == [true, true] && !sas.is_empty();
+    finding.settled = certain && weighed.counted.iter().all(|n| *n >= 2);
     finding
 }
