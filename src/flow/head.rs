@@ -106,6 +106,7 @@ pub struct HeadBuf {
     kept: Vec<Kept>,
     ring: usize,
     counts: [u64; 2],
+    last: [Time; 2],
     first_bytes: [[u64; 4]; 2],
     tallies: [Option<Box<Tally>>; 2],
     streams: [StreamBuf; 2],
@@ -120,6 +121,7 @@ impl HeadBuf {
             kept: Vec::new(),
             ring: 0,
             counts: [0; 2],
+            last: [Time::default(); 2],
             first_bytes: [[0; 4]; 2],
             tallies: [None, None],
             streams: [StreamBuf::default(), StreamBuf::default()],
@@ -132,6 +134,7 @@ impl HeadBuf {
         let count = dir.of_mut(&mut self.counts);
         let nth = *count;
         *count += 1;
+        *dir.of_mut(&mut self.last) = time;
         let new_byte = data.first().is_some_and(|&b| mark(dir.of_mut(&mut self.first_bytes), b));
         let mut new_prefix = false;
         if nth >= TALLY_FROM || dir.of(&self.tallies).is_some() {
@@ -243,6 +246,11 @@ impl<'a> Head<'a> {
         self.buf.count(dir)
     }
 
+    /// When the last UDP payload of `dir` came, kept or not. `None` if there was none.
+    pub fn last(&self, dir: Dir) -> Option<Time> {
+        (self.count(dir) > 0).then(|| *dir.of(&self.buf.last))
+    }
+
     /// The kept datagrams of both directions in order of arrival; the newest one is visible whole.
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'a>> + use<'a> {
         let (buf, newest) = (self.buf, self.newest);
@@ -303,8 +311,10 @@ mod tests {
     fn a_new_shape_is_kept_after_the_head_is_full() {
         let mut buf = HeadBuf::new(Transport::Udp);
         for n in 0..40 {
-            buf.push_datagram(n, Time(0), Dir::Originator, 8, &[0x48, 0, 0, 1, 0, 0, 0, n as u8]);
+            buf.push_datagram(n, Time(n as i64), Dir::Originator, 8, &[0x48, 0, 0, 1, 0, 0, 0, n as u8]);
         }
+        assert_eq!(buf.view(None, false).last(Dir::Originator), Some(Time(39)));
+        assert_eq!(buf.view(None, false).last(Dir::Responder), None);
         assert!(buf.push_datagram(41, Time(0), Dir::Originator, 8, &[0x19, 1, 2, 3, 4, 5, 6, 7]));
         assert_eq!(buf.view(None, false).datagrams().last().unwrap().frame, 41);
     }

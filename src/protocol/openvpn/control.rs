@@ -70,6 +70,10 @@ impl Items {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn has(&self, family: &'static Family) -> bool {
         self.0.iter().any(|e| e.family == family)
     }
@@ -248,7 +252,7 @@ impl Hypothesis<'_> {
                 items.add(&CLIENT_RESET, 16, &frames, text);
             }
             (_, None) if packet.message.bytes.len() < self.wrap.body() => {
-                items.add(&RESET_LENGTHS, 4, &frames, format!("client reset of {len} bytes, its end not captured"));
+                items.add(&RESET_LENGTHS, 5, &frames, format!("client reset of {len} bytes, its end not captured"));
             }
             _ => return false,
         }
@@ -281,7 +285,7 @@ impl Hypothesis<'_> {
                 );
             }
             (_, None) if packet.message.bytes.len() < self.wrap.body() + 13 => {
-                items.add(&RESET_LENGTHS, 4, &frames, format!("server reset of {len} bytes, its end not captured"));
+                items.add(&RESET_LENGTHS, 5, &frames, format!("server reset of {len} bytes, its end not captured"));
             }
             _ => return false,
         }

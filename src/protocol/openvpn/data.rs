@@ -4,6 +4,8 @@ use super::control::Items;
 use super::families::*;
 use super::message::Message;
 use super::random::looks_random;
+use super::static_key::is_ip;
+use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
@@ -58,6 +60,8 @@ struct Side<'m> {
     packets: Vec<&'m Message<'m>>,
     /// Packets in all, the tally's included.
     total: u64,
+    /// Lengths of all of them, where a tally has them.
+    tallied: Option<Lengths>,
 }
 
 /// Reads the data channel of `messages`.
@@ -81,7 +85,8 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
     } else if let [one] = sides.as_slice() {
         foreign(messages, one.dir.other(), &mut items);
     }
-    random(&sides, magic, &mut items);
+    let clear = inner(&sides, &mut items);
+    random(&sides, magic || clear, &mut items);
     let best = sides.iter().find(|s| s.header == 4).or(sides.first());
     let variant = match best {
         Some(s) if s.form == Form::Epoch => "data-epoch",
@@ -130,8 +135,11 @@ impl<'m> Side<'m> {
             [_, a, b, c] => Some(u32::from_be_bytes([0, a, b, c])),
             _ => None,
         };
-        let tally = head.tally(dir).and_then(|t| t.prefixes().iter().find(|p| p.prefix.as_slice() == prefix));
-        let total = tally.map_or(packets.len() as u64, |t| u64::from(t.packets).max(packets.len() as u64));
+        let counted = head.tally(dir).and_then(|t| t.prefixes().iter().find(|p| p.prefix.as_slice() == prefix));
+        let total = counted.map_or(packets.len() as u64, |t| u64::from(t.packets).max(packets.len() as u64));
+        // Behind one constant byte the tally cannot tell the data packets, but in the middle of a session all are.
+        let whole = || head.tally(dir).filter(|_| header == 1 && data.len() == mine().count());
+        let tallied = counted.map(|t| t.lengths).or(whole().map(|t| t.lengths));
         let form = form(&packets, header);
         // Without a counter an HMAC follows, which never repeats.
         let after = |m: &&&Message<'_>| m.u32_at(header);
@@ -139,7 +147,7 @@ impl<'m> Side<'m> {
         if form == Form::Opaque && repeats * 4 > packets.len() {
             return None;
         }
-        Some(Self { dir, header, first, peer, form, packets, total })
+        Some(Self { dir, header, first, peer, form, packets, total, tallied })
     }
 
     fn small_peer(&self) -> bool {
@@ -216,11 +224,11 @@ impl<'m> Side<'m> {
         let mut lengths: Vec<usize> = self.packets.iter().map(|m| m.len).collect();
         lengths.sort_unstable();
         lengths.dedup();
-        let bits = (lengths.len() as i32 - 1) * if step == 16 { 4 } else { 3 };
+        let count = lengths.len().max(self.tallied.map_or(0, |t| t.distinct() as usize)).min(99);
+        let bits = (count as i32 - 1) * if step == 16 { 4 } else { 3 };
         if bits > 0 {
             let text = format!(
-                "{} different lengths are all an HMAC of {} bytes, an IV and whole blocks of {step}",
-                lengths.len(),
+                "{count} different lengths are all an HMAC of {} bytes, an IV and whole blocks of {step}",
                 digest.size()
             );
             items.add(&DATA_BLOCKS, bits, &self.frames(), text);
@@ -231,10 +239,10 @@ impl<'m> Side<'m> {
     fn block_size(&self) -> Option<(usize, Digest)> {
         [16, 8].into_iter().find_map(|step| {
             let fits = |d: &Digest| {
-                self.packets.iter().all(|m| {
-                    let fixed = self.header + d.size() + step;
-                    m.len >= fixed + step && (m.len - fixed).is_multiple_of(step)
-                })
+                let fixed = self.header + d.size() + step;
+                let kept = self.packets.iter().all(|m| m.len >= fixed + step && (m.len - fixed).is_multiple_of(step));
+                let class = |t: Lengths| (0..16).zip(t.by_mod16).all(|(c, n)| n == 0 || c % step == fixed % step);
+                kept && self.tallied.is_none_or(class)
             };
             // SHA1 is the default, so it goes first among those that fit.
             [Digest::Sha1].into_iter().chain(Digest::ALL).find(fits).map(|d| (step, d))
@@ -318,6 +326,23 @@ fn foreign(messages: &[Message<'_>], dir: Dir, items: &mut Items) {
         let frames: Vec<u64> = theirs.iter().take(3).map(|m| m.frame).collect();
         items.add(&FOREIGN, -12, &frames, "most packets of the other side cannot be OpenVPN");
     }
+}
+
+/// Without encryption: an IP packet of exactly the rest, behind an HMAC of any length and the packet ID.
+fn inner(sides: &[&Side<'_>], items: &mut Items) -> bool {
+    let found = [0].into_iter().chain(Digest::ALL.map(Digest::size)).find_map(|hmac| {
+        let holds = |s: &Side<'_>| {
+            let clear = |m: &&&Message<'_>| is_ip(m, s.header + hmac + 4);
+            s.packets.iter().filter(clear).map(|m| m.frame).collect::<Vec<u64>>()
+        };
+        let frames: Vec<u64> = sides.iter().flat_map(|s| holds(s)).collect();
+        let all: usize = sides.iter().map(|s| s.packets.len()).sum();
+        (frames.len() >= FEWEST && frames.len() * 2 > all).then_some((hmac, frames))
+    });
+    let Some((hmac, frames)) = found else { return false };
+    let text = format!("an IP packet of exactly the remaining length lies in clear behind an HMAC of {hmac} bytes");
+    items.add(&STATIC_INNER, 6, &frames, text);
+    true
 }
 
 fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {

@@ -19,7 +19,7 @@ pub(super) static CLIENT_RESET: Family = family("openvpn.client-reset", 16);
 pub(super) static SERVER_RESET: Family = family("openvpn.server-reset", 16);
 /// Resets whose fixed bytes the snaplen hid: opcode and exact length only. r is 2^-18 a side; e: request and answer of
 /// constant length are common, the opcodes of both sides then are 2^-16.
-pub(super) static RESET_LENGTHS: Family = family("openvpn.reset-lengths", 8);
+pub(super) static RESET_LENGTHS: Family = family("openvpn.reset-lengths", 10);
 /// Eight bytes of the one side repeated by the other at the place of the layout. r is 2^-64; e: a protocol that echoes
 /// a random eight-byte value at this offset under these opcodes. QUIC, STUN, IKE echo at other places.
 pub(super) static ECHO: Family = family("openvpn.session-id-echo", 20);
@@ -82,5 +82,16 @@ pub(super) static SCRAMBLE_SESSION: Family = family("openvpn.scramble-session-id
 /// A counter under an XOR mask: r is 2^-20 and less over six packets; nothing else is known to mask its counter with a
 /// constant, unless it scrambles as a whole.
 pub(super) static SCRAMBLE_COUNTER: Family = family("openvpn.scramble-counter", 12);
+/// Static key: lengths of one residue class: r is 2^-4 for each different one; e: tinc's data packets, and all that has
+/// whole blocks behind an odd trailer. With the three below the sum stays short of "likely".
+pub(super) static STATIC_LENGTHS: Family = family("openvpn.static-lengths", 6);
+/// Static key: random bytes, nothing constant. Every fully encrypted protocol has that.
+pub(super) static STATIC_RANDOM: Family = family("openvpn.static-random", 2);
+/// Static key: the shortest and frequent packet is as long as a ping: r is 2^-4 to 2^-5 among lengths of the class.
+pub(super) static STATIC_PING: Family = family("openvpn.static-ping", 4);
+/// Static key: both sides send so.
+pub(super) static STATIC_BOTH: Family = family("openvpn.static-both-sides", 1);
+/// Without encryption: an IP packet fills the rest exactly; r is 2^-24, e: any tunnel in clear.
+pub(super) static STATIC_INNER: Family = family("openvpn.inner-packet", 6);
 /// A share of the packets that OpenVPN could not have sent.
 pub(super) static FOREIGN: Family = family("openvpn.foreign-packets", 0);

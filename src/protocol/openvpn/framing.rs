@@ -15,6 +15,8 @@ const LONGEST: usize = 1700;
 /// Links that must lead from one legal first byte to the next before a boundary inside a stream is believed. A random
 /// place passes one with 2^-8 (length in range and legal byte), three with 2^-24, at up to 8,192 places.
 const LINKS: usize = 3;
+/// The same if the first bytes may be any: 2^-5 each, eight of them 2^-40.
+const LINKS_OF_ANY: usize = 8;
 
 /// Cuts the stream of `dir` into packets. The last one may be visible in part. Empty if no boundary was found.
 pub(super) fn cut<'a>(stream: Stream<'a>, dir: Dir) -> Vec<Message<'a>> {
@@ -43,25 +45,19 @@ fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
 }
 
 /// The first place from which the lengths lead over legal packets. Scrambled and static-key streams have no legal first
-/// bytes, so equal first bytes of data packets count as well.
+/// bytes; the more links make up for it.
 fn boundary(bytes: &[u8]) -> Option<usize> {
-    (0..bytes.len()).find(|&start| follows(bytes, start, |byte, _| Opcode::of(byte).is_some())).or_else(|| {
-        // The first byte of every scrambled data packet is the same; six links make up for its being any.
-        (0..bytes.len()).find(|&start| chain(bytes, start, |byte, first| byte == first) >= 2 * LINKS)
-    })
-}
-
-fn follows(bytes: &[u8], start: usize, legal: impl Fn(u8, u8) -> bool) -> bool {
-    chain(bytes, start, legal) >= LINKS
+    let legal = |start: &usize| chain(bytes, *start, |byte| Opcode::of(byte).is_some()) >= LINKS;
+    let any = |start: &usize| chain(bytes, *start, |_| true) >= LINKS_OF_ANY;
+    (0..bytes.len()).find(legal).or_else(|| (0..bytes.len()).find(any))
 }
 
 /// How many links the chain from `start` has; 0 if it breaks before the end of what is visible.
-fn chain(bytes: &[u8], start: usize, legal: impl Fn(u8, u8) -> bool) -> usize {
-    let (mut at, mut links, mut first) = (start, 0, None);
+fn chain(bytes: &[u8], start: usize, legal: impl Fn(u8) -> bool) -> usize {
+    let (mut at, mut links) = (start, 0);
     while let Some((len, body)) = length_at(bytes, at) {
         let Some(&byte) = body.first() else { break };
-        let first = *first.get_or_insert(byte);
-        if !(SHORTEST..=LONGEST).contains(&len) || !legal(byte, first) {
+        if !(SHORTEST..=LONGEST).contains(&len) || !legal(byte) {
             return 0;
         }
         if body.len() >= len {

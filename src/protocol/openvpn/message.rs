@@ -45,6 +45,15 @@ impl Message<'_> {
     }
 }
 
+/// How far back the same bytes count as the same packet seen twice.
+const TWICE_WITHIN: usize = 4;
+
+/// Whether two payloads have the same bytes as far as both are kept.
+fn same_start(a: &[u8], b: &[u8]) -> bool {
+    let len = a.len().min(b.len());
+    a.get(..len) == b.get(..len)
+}
+
 /// All packets of a head in order of arrival.
 #[derive(Debug)]
 pub(super) struct Messages<'a> {
@@ -57,15 +66,16 @@ pub(super) struct Messages<'a> {
 pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
     match head.transport() {
         Transport::Udp => {
-            let all = head.datagrams().filter(|d| d.len > 0).map(|d| Message {
-                frame: d.frame,
-                time: d.time,
-                dir: d.dir,
-                len: d.len,
-                bytes: Cow::Borrowed(d.bytes),
-                tail: Cow::Borrowed(d.tail),
-            });
-            Messages { all: all.collect(), links: Vec::new() }
+            let mut all: Vec<Message<'a>> = Vec::new();
+            for d in head.datagrams().filter(|d| d.len > 0) {
+                // A capture that sees packets twice must not make a counter stand still.
+                let twice = |m: &Message<'_>| m.dir == d.dir && m.len == d.len && same_start(&m.bytes, d.bytes);
+                if !all.iter().rev().take(TWICE_WITHIN).any(twice) {
+                    let (bytes, tail) = (Cow::Borrowed(d.bytes), Cow::Borrowed(d.tail));
+                    all.push(Message { frame: d.frame, time: d.time, dir: d.dir, len: d.len, bytes, tail });
+                }
+            }
+            Messages { all, links: Vec::new() }
         }
         Transport::Tcp => {
             let mut all = Vec::new();

@@ -2,11 +2,13 @@
 
 mod control;
 mod data;
+mod exclude;
 mod families;
 mod framing;
 mod message;
 mod random;
 mod scramble;
+mod static_key;
 
 use super::evidence::PRIOR;
 use super::{Assessment, Band, Finding, Protocol};
@@ -14,6 +16,9 @@ use crate::flow::{Dir, Head};
 use families::FRAMING;
 use message::{Message, Messages};
 use scramble::Undo;
+
+/// Numbered data in one direction for so long show that the other side answers, nanoseconds.
+const HALF_A_MINUTE: i64 = 30_000_000_000;
 
 /// The recogniser.
 #[derive(Debug)]
@@ -37,11 +42,17 @@ impl Protocol for OpenVpn {
             // A scrambled session may look a little like a clear one: byte 0 stays what it is in one of the modes.
             clear => scrambled().filter(|s| clear.as_ref().is_none_or(|c| s.bits() > c.bits())).or(clear),
         };
+        // No header at all is the last thing to think of.
+        let best = match best {
+            Some(finding) if finding.bits() > super::Bits::whole(6) => Some(finding),
+            best => keyed(&messages.all, head).filter(|k| best.as_ref().is_none_or(|b| k.bits() > b.bits())).or(best),
+        };
         match best {
             Some(mut finding) => {
-                conclude(&messages, &mut finding);
+                conclude(&messages, head, &mut finding);
                 Assessment::Recognised(finding)
             }
+            None if exclude::excluded(&messages.all, head) => Assessment::Excluded,
             None => Assessment::NotNow,
         }
     }
@@ -58,7 +69,7 @@ fn channels(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// What they show under the XOR patch.
 fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
-    let undone = Undo::ALL.into_iter().filter_map(|undo| {
+    let undone = Undo::ALL.into_iter().filter(|undo| undo.fits(messages)).filter_map(|undo| {
         let messages = undo.apply(messages);
         // Weak readings of the data channel are weaker still when there are several to choose from.
         let strong = |d: &data::Reading| d.variant != "data-v1" && d.is_counted();
@@ -77,6 +88,17 @@ fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
     undone.chain(masked).fold(None, |best: Option<Finding>, next| match best {
         Some(best) if best.bits() >= next.bits() => Some(best),
         _ => Some(next),
+    })
+}
+
+/// What they show as packets of static key mode.
+fn keyed(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
+    let reading = static_key::read(messages, head).filter(|r| r.bits() > super::Bits::ZERO)?;
+    Some(Finding {
+        variant: Some("static-key".into()),
+        spoke: reading.spoke,
+        evidence: reading.evidence,
+        ..Finding::default()
     })
 }
 
@@ -107,8 +129,15 @@ fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Op
 }
 
 /// What needs the whole: TCP framing, who is only implied, and whether more could be learned.
-fn conclude(messages: &Messages<'_>, finding: &mut Finding) {
+fn conclude(messages: &Messages<'_>, head: &Head<'_>, finding: &mut Finding) {
     framing(messages, finding);
+    for dir in Dir::BOTH {
+        // Without an answer a peer stops after its --ping-restart or hand-window; numbered data do not flow into the void.
+        let first = messages.all.iter().find(|m| m.dir == dir).map(|m| m.time);
+        let lasts = head.last(dir).zip(first).is_some_and(|(last, first)| last.since(first) >= HALF_A_MINUTE);
+        let counted = finding.evidence.iter().any(|e| e.family == &families::DATA_COUNTER);
+        *dir.other().of_mut(&mut finding.implied) |= lasts && counted && *dir.of(&finding.spoke);
+    }
     finding.implied = [0, 1].map(|i| finding.implied.get(i) == Some(&true) && finding.spoke.get(i) == Some(&false));
     let certain = Band::of(PRIOR + finding.bits()) == Some(Band::Certain);
     let decided = finding.spoke == [true, true] || messages.all.len() >= 16;

@@ -10,6 +10,7 @@
 use super::control::Items;
 use super::families::*;
 use super::message::Message;
+use super::random::looks_random;
 use crate::flow::Dir;
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
@@ -36,6 +37,13 @@ impl Undo {
             Self::XorPtrPos => "scramble-xorptrpos",
             Self::Reverse => "scramble-reverse",
         }
+    }
+
+    /// Whether most first bytes are legal when undone; cheap, and false for most traffic.
+    pub(super) fn fits(self, messages: &[Message<'_>]) -> bool {
+        let mask = u8::from(self == Self::XorPtrPos);
+        let legal = messages.iter().filter(|m| m.first().is_some_and(|b| Opcode::of(b ^ mask).is_some())).count();
+        legal * 10 >= messages.len() * 9
     }
 
     /// The packets as they were before, as far as visible.
@@ -304,51 +312,71 @@ impl<'m> Handshake<'m> {
     }
 }
 
-/// Data in the middle of a session: a header that is the same in both directions, and behind it a counter under a mask.
-/// In `obfuscate` the mask at the header depends on the length, so packets of one length are compared.
+/// Data in the middle of a session: a header that stays, and behind it a counter under a mask. In `obfuscate` the mask at
+/// the header depends on the length, so packets of one length are compared.
 fn counter(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-    let len = match mode {
-        Masked::XorMask => None,
-        Masked::Obfuscate => Some(most_frequent_length(messages)?),
-    };
-    let wanted = |m: &&Message<'_>| m.len >= 24 && len.is_none_or(|len| m.len == len);
-    let word = |m: &Message<'_>, at: usize| {
-        let mut bytes = [0; 4];
-        for (i, b) in bytes.iter_mut().enumerate() {
-            *b = mode.at(m, at + i)?;
-        }
-        Some(u32::from_be_bytes(bytes))
-    };
-    let mut sides = Vec::new();
-    for dir in Dir::BOTH {
-        let mine: Vec<&Message<'_>> = messages.iter().filter(|m| m.dir == dir).filter(wanted).collect();
-        let header = word(mine.first()?, 0)?;
-        let all = mine.iter().all(|m| word(m, 0) == Some(header));
-        let values: Vec<u32> = mine.iter().filter_map(|m| word(m, 4)).collect();
-        if mine.len() < COUNTED || !all || !masked_counter(&values) {
-            return None;
-        }
-        let frames: Vec<u64> = mine.iter().take(3).map(|m| m.frame).collect();
-        sides.push((header, values, frames));
-    }
-    let [(one, a, frames_a), (other, b, frames_b)] = sides.as_slice() else { return None };
-    // The mask is the same both ways, and both counters are far from 2^24.
-    let high = a.first()? ^ b.first()?;
-    if one != other || high >= 1 << 24 {
+    let [a, b] = Dir::BOTH.map(|dir| MaskedSide::find(messages, mode, dir));
+    let (a, b) = (a?, b?);
+    let first = |m: &[&Message<'_>]| m.first().and_then(|m| m.first());
+    if first(&a.packets) != first(&b.packets) {
         return None;
     }
     let mut items = Items::default();
-    let frames = [frames_a.as_slice(), frames_b].concat();
-    items.add(&DATA_BOTH, 4, &frames, "both sides use the same data header under the mask");
-    let text = "a number behind the header counts by one under an XOR mask that is the same in both directions";
-    items.add(&SCRAMBLE_COUNTER, 12, &frames, text);
+    let frames: Vec<u64> = a.packets.iter().take(3).chain(b.packets.iter().take(3)).map(|m| m.frame).collect();
+    if mode == Masked::XorMask || a.len == b.len {
+        // The mask is the same both ways, and both counters are far from 2^24.
+        if a.header != b.header || a.first ^ b.first >= 1 << 24 {
+            return None;
+        }
+        items.add(&DATA_BOTH, 4, &frames, "both sides use the same data header under the mask");
+    }
+    items.add(&SCRAMBLE_COUNTER, 12, &frames, "a number behind the header counts by one under an XOR mask");
+    // In `obfuscate` header and counter are at the end.
+    let body = |m: &Message<'_>| match mode {
+        Masked::XorMask => 8..m.bytes.len().max(8),
+        Masked::Obfuscate => 1..m.bytes.len().min(m.len.saturating_sub(8)).max(1),
+    };
+    let samples = a.packets.iter().chain(&b.packets).filter_map(|m| m.bytes.get(body(m)));
+    match looks_random(samples) {
+        Some(true) => items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext"),
+        Some(false) => return None,
+        None => {}
+    }
     let variant = format!("{} data-v2", mode.name());
     Some(Reading { evidence: items.into_vec(), variant, server: None, spoke: [true, true] })
 }
 
-fn most_frequent_length(messages: &[Message<'_>]) -> Option<usize> {
-    let count = |len: usize| messages.iter().filter(|m| m.len == len).count();
-    messages.iter().map(|m| m.len).max_by_key(|&len| (count(len), len))
+/// Data packets of one direction that share a header under the mask.
+struct MaskedSide<'m> {
+    len: usize,
+    header: u32,
+    first: u32,
+    packets: Vec<&'m Message<'m>>,
+}
+
+impl<'m> MaskedSide<'m> {
+    fn find(messages: &'m [Message<'m>], mode: Masked, dir: Dir) -> Option<Self> {
+        let mine = || messages.iter().filter(move |m| m.dir == dir);
+        let count = |len: usize| mine().filter(|m| m.len == len).count();
+        let len = mine().map(|m| m.len).max_by_key(|&len| (count(len), len))?;
+        let wanted = |m: &&Message<'_>| m.len >= 24 && (mode == Masked::XorMask || m.len == len);
+        let packets: Vec<&Message<'_>> = mine().filter(wanted).collect();
+        let header = word(packets.first()?, mode, 0)?;
+        let same = packets.iter().all(|m| word(m, mode, 0) == Some(header));
+        let values: Vec<u32> = packets.iter().filter_map(|m| word(m, mode, 4)).collect();
+        if packets.len() < COUNTED || !same || !masked_counter(&values) {
+            return None;
+        }
+        Some(Self { len, header, first: *values.first()?, packets })
+    }
+}
+
+fn word(m: &Message<'_>, mode: Masked, at: usize) -> Option<u32> {
+    let mut bytes = [0; 4];
+    for (i, b) in bytes.iter_mut().enumerate() {
+        *b = mode.at(m, at + i)?;
+    }
+    Some(u32::from_be_bytes(bytes))
 }
 
 /// Whether the values are a counter XOR a constant, and not a counter: the XOR of neighbours is 1, 3, 7 … and every

@@ -1,0 +1,56 @@
+//! When a flow can be no OpenVPN whatever follows.
+//!
+//! A UDP flow may start with junk that is meant to confuse, so foreign packets must have come from both sides, and several
+//! of each unless the flow is over. A TCP stream that is seen from its start has no such freedom: OpenVPN gives up a
+//! connection at the first impossible length.
+
+use super::message::Message;
+use crate::flow::{Dir, Head};
+use crate::packet::Transport;
+use crate::wire::openvpn::Opcode;
+
+/// Foreign datagrams of each side that settle it.
+const ENOUGH: usize = 4;
+/// Bytes of the shortest and longest packets: a reset, and a jumbo frame with all that OpenVPN adds.
+const POSSIBLE: std::ops::RangeInclusive<usize> = 14..=10_000;
+
+/// Whether no continuation of `head` can be OpenVPN.
+pub(super) fn excluded(messages: &[Message<'_>], head: &Head<'_>) -> bool {
+    match head.transport() {
+        Transport::Tcp => Dir::BOTH.into_iter().any(|dir| unframed(head, dir)),
+        Transport::Udp => {
+            let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
+            let wanted = if head.ended() { 1 } else { ENOUGH };
+            Dir::BOTH.into_iter().all(|dir| count(dir) >= wanted) && messages.iter().all(is_foreign)
+        }
+    }
+}
+
+/// Whether a stream from its start has a length that no packet has.
+fn unframed(head: &Head<'_>, dir: Dir) -> bool {
+    let stream = head.stream(dir);
+    if !stream.start_seen() {
+        return false;
+    }
+    let (mut bytes, mut broken) = (stream.bytes(), false);
+    while let Some((length, body)) = bytes.split_first_chunk::<2>() {
+        let length = usize::from(u16::from_be_bytes(*length));
+        broken |= !POSSIBLE.contains(&length);
+        bytes = body.get(length..).unwrap_or_default();
+    }
+    broken
+}
+
+/// Whether a datagram can be no OpenVPN packet, not with a static key nor under the XOR patch either: no opcode in front
+/// (the patch's keyless modes change it by 0 or 1), and bytes that neither ciphertext nor a mask makes.
+fn is_foreign(m: &Message<'_>) -> bool {
+    let Some(first) = m.first() else { return false };
+    if Opcode::of(first).is_some() || Opcode::of(first ^ 1).is_some() {
+        return false;
+    }
+    let zeros = m.bytes.iter().filter(|b| **b == 0).count();
+    let text = m.bytes.iter().filter(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()).count();
+    let empty = zeros >= 4 && zeros * 8 >= m.bytes.len();
+    let readable = m.bytes.len() >= 24 && text * 20 >= m.bytes.len() * 19;
+    m.len < *POSSIBLE.start() || empty || readable
+}
