@@ -3,7 +3,7 @@
 
 use super::rest::{Rest, be16, be32};
 use super::transport::fate;
-use super::{Fate, LinkType, Malformed, Other, ppp, wlan};
+use super::{Fate, LinkType, Malformed, Other, fit, ppp, wlan};
 
 /// What a link header says follows it.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +53,8 @@ fn rarer(link: LinkType, rest: Rest<'_>) -> Result<Network<'_>, Fate> {
     match link.0 {
         0 | 108 => loopback(rest),
         6 => token_ring(rest),
+        7 => arcnet(skip(rest, 2)?),   // source, destination
+        129 => arcnet(skip(rest, 4)?), // the same and an offset
         9 | 50 => ppp::ppp(rest),
         51 => ppp::pppoe(rest),
         10 => llc(skip(rest, 13)?),  // FDDI
@@ -159,7 +161,25 @@ fn loopback(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
         2 => Ok(Network::EtherType(IPV4, payload)),
         // The BSDs, macOS and Linux never agreed on the number of IPv6.
         10 | 24 | 28 | 30 => Ok(Network::EtherType(IPV6, payload)),
+        // Some writers put other things there; what follows may be IP all the same.
+        _ if fit::ip(payload) => Ok(Network::Ip(payload)),
         other => Err(Fate::Other(Other::Family(other))),
+    }
+}
+
+/// ARCNET: a protocol, with a fragment header before the payload (RFC 1201) or without (RFC 1051).
+fn arcnet(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
+    let (&[protocol], payload) = take(rest)?;
+    match protocol {
+        240 => Ok(Network::EtherType(IPV4, payload)),
+        212 => {
+            // An exception packet repeats the header; a split flag other than 0 says that this is a part.
+            let payload = if payload.data.first() == Some(&0xff) { skip(payload, 4)? } else { payload };
+            let (&[split, _, _], payload) = take(payload)?;
+            if split == 0 { Ok(Network::EtherType(IPV4, payload)) } else { Err(Fate::Other(Other::Fragment)) }
+        }
+        213 | 241 => Err(Fate::Other(Other::EtherType(0x0806))),
+        _ => Err(Fate::Other(Other::Link(7))),
     }
 }
 
@@ -231,6 +251,8 @@ mod tests {
             (192, ppi, 0x0800),
             (204, vec![1, 0xff, 3, 0, 0x57], 0x86dd),
             (101, vec![], 0),
+            (7, vec![1, 2, 240], 0x0800),
+            (129, vec![1, 2, 0, 0, 212, 0, 0, 9], 0x0800),
             (239, vec![2, 0, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0, 11, 0, 9, 0], 0),
         ];
         for (link, header, ether_type) in cases {
