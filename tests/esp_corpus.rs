@@ -156,8 +156,8 @@ fn nothing_else_is_named() {
 fn bundled_captures_are_named() {
     let cases = [
         ("esp-in-tcp", "rfc8229", "aead", 30.0),
-        ("esp-in-udp", "kernel-3des-md5", "-", 14.0),
-        ("esp-in-udp", "kernel-cbc-sha256", "-", 14.0),
+        ("esp-in-udp", "kernel-3des-md5", "cbc", 14.0),
+        ("esp-in-udp", "kernel-cbc-sha256", "cbc", 14.0),
         ("esp-in-udp", "kernel-gcm", "aead", 30.0),
         ("esp-in-udp", "kernel-non-ike-marker", "non-ike-marker", 30.0),
         ("esp-in-udp", "kernel-null", "null", 30.0),
