@@ -7,7 +7,7 @@ pub mod rows;
 pub mod serve;
 
 pub use record::{Counts, FlowRecord, IpProto, ServerBy, Summary};
-pub use rows::{Observed, PortRow, Rows};
+pub use rows::{Observed, PortRow, RowKey, Rows};
 
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};

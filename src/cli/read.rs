@@ -10,7 +10,7 @@ use crate::pipeline::{Captured, Control, Options, PortSet};
 use crate::protocol::Band;
 use crate::registry::Registry;
 use crate::report::text::counted;
-use crate::report::{Jsonl, Report};
+use crate::report::{Jsonl, Report, Style, Table};
 use crate::verdict::{Rows, Summary, Verdict};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
@@ -44,7 +44,10 @@ pub(super) struct Args {
     /// What was recognised counts from band confident, unless --min-band says otherwise.
     #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
     fail_on: Vec<Verdict>,
-    /// How sure a recognised protocol must be for --fail-on.
+    /// Show at most this many rows.
+    #[arg(long, value_name = "N")]
+    top: Option<NonZero<usize>>,
+    /// Leave out what was recognised less surely; also for --fail-on.
     #[arg(long, value_enum, value_name = "BAND")]
     min_band: Option<MinBand>,
     /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
@@ -59,6 +62,19 @@ pub(super) struct Args {
     /// Colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColourArg,
+}
+
+impl Args {
+    fn style(&self, only: Option<Vec<Verdict>>) -> Style {
+        Style {
+            screen: Screen::of_stdout_with(self.color.into()),
+            by: self.by.into(),
+            all: self.all,
+            only,
+            min_band: self.min_band.map(Band::from),
+            top: self.top.map(|n| n.get()),
+        }
+    }
 }
 
 /// Judges the captures and prints; the result is the exit code.
@@ -88,10 +104,12 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         say(warning);
     }
     let registry: &Registry = &loaded.registry;
-    let _screen = Screen::of_stdout_with(args.color.into());
     let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let only = (!args.only.is_empty()).then(|| args.only.clone());
-    let report: Box<dyn Report + '_> = Box::new(Jsonl::new(out, only));
+    let report: Box<dyn Report> = match args.output {
+        Output::Jsonl => Box::new(Jsonl::new(out, only)),
+        Output::Table => Box::new(Table::new(out, args.style(only))),
+    };
     let mut reading = Reading {
         args,
         registry,

@@ -71,6 +71,16 @@ pub(super) enum By {
     Flow,
 }
 
+impl From<By> for crate::report::By {
+    fn from(by: By) -> Self {
+        match by {
+            By::Port => Self::Port,
+            By::Endpoint => Self::Endpoint,
+            By::Flow => Self::Flow,
+        }
+    }
+}
+
 /// How sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum MinBand {

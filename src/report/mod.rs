@@ -2,12 +2,16 @@
 
 mod community;
 mod jsonl;
+mod layout;
+mod rows;
+mod table;
 pub mod text;
 pub mod when;
 pub mod why;
 
 pub use community::community_id;
 pub use jsonl::Jsonl;
+pub use table::{By, Style, Table};
 
 use crate::verdict::{FlowRecord, IpProto, Rows, Summary};
 use std::io;

@@ -3,7 +3,8 @@
 use crate::packet::Ip;
 use crate::registry::State;
 use crate::report::text::{counted, thousands};
-use crate::verdict::{Observed, PortRow, Reason, Verdict};
+use crate::verdict::record::tunnel_text;
+use crate::verdict::{FlowRecord, Observed, PortRow, Reason, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the row has its verdict; clauses joined by semicolons, the most telling first.
@@ -147,4 +148,28 @@ fn verb(verdict: Verdict, one: bool) -> &'static str {
         (Verdict::Insufficient, true) => "is insufficient",
         (Verdict::Insufficient, false) => "are insufficient",
     }
+}
+
+/// Why a flow has its verdict.
+pub fn flow(flow: &FlowRecord<'_>) -> String {
+    let service = flow.claim.services.first().copied().unwrap_or("the service");
+    let mut clauses = Vec::new();
+    if let Some(decision) = flow.decision.filter(|d| d.protocol.is_some()) {
+        clauses.extend(decision.evidence.iter().max_by_key(|e| e.bits).map(|e| e.text.to_string()));
+        let mut seen: Vec<u64> = decision.evidence.iter().flat_map(|e| &e.frames).copied().collect();
+        seen.sort_unstable();
+        seen.dedup();
+        seen.truncate(4);
+        clauses.push(frames(&seen));
+    }
+    if let Some(hint) = flow.decision.and_then(|d| d.suspected) {
+        clauses.push(format!("perhaps {hint}, too little to name it"));
+    }
+    if flow.judgement.verdict == Verdict::Contradicted {
+        clauses.push(format!("a complete exchange, and not {}", flow.claim.services.join(" or ")));
+    }
+    clauses.extend(flow.judgement.reason.map(|reason| because(reason, service, flow.protocol())));
+    clauses.extend(flow.tunnel.map(|tunnel| format!("in {}", tunnel_text(tunnel))));
+    clauses.retain(|clause| !clause.is_empty());
+    clauses.join("; ")
 }

@@ -1,0 +1,217 @@
+//! What the table shows of a row or a flow: its cells, its place, and how it folds.
+
+use super::layout::{Column, Line};
+use super::text::{escape, size, thousands};
+use super::why;
+use crate::packet::{Endpoint, Ip, Transport};
+use crate::protocol::Band;
+use crate::registry::{State, Transports};
+use crate::verdict::{Answered, FlowRecord, Observed, PortRow, Reason, RowKey, ServerBy, Verdict};
+use std::cmp::Reverse;
+
+/// Columns of rows by port.
+pub(super) const BY_PORT: [Column; 7] = [
+    Column::fixed("VERDICT"),
+    Column::fixed("PORT"),
+    Column::flexible("CLAIM", 10),
+    Column::flexible("OBSERVED", 12),
+    Column::fixed("SURE"),
+    Column::number("FLOWS"),
+    Column::number("SIZE"),
+];
+
+/// Columns of rows by server endpoint.
+pub(super) const BY_ENDPOINT: [Column; 8] = [
+    Column::fixed("VERDICT"),
+    Column::fixed("PORT"),
+    Column::optional("SERVER"),
+    Column::flexible("CLAIM", 8),
+    Column::flexible("OBSERVED", 12),
+    Column::fixed("SURE"),
+    Column::number("FLOWS"),
+    Column::number("SIZE"),
+];
+
+/// Columns of flows.
+pub(super) const BY_FLOW: [Column; 8] = [
+    Column::fixed("VERDICT"),
+    Column::number("ID"),
+    Column::fixed("PORT"),
+    Column::optional("SERVER <- CLIENT"),
+    Column::flexible("CLAIM", 8),
+    Column::flexible("OBSERVED", 12),
+    Column::fixed("SURE"),
+    Column::number("SIZE"),
+];
+
+/// A line of the table, and what decides its place and whether it folds.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub line: Line,
+    pub band: Option<Band>,
+    pub bytes: u64,
+    /// What the row is about; of a flow, the server's.
+    pub key: RowKey,
+    /// Flow number, where the line is a flow.
+    pub flow: Option<u64>,
+    pub capture: usize,
+    /// Why, where it is insufficient.
+    pub reason: Option<Reason>,
+    /// The only client, where there is one only.
+    pub client: Option<Ip>,
+    pub answered: bool,
+}
+
+impl Entry {
+    /// Rows by this key: by verdict, band, bytes, port.
+    pub(super) fn place(&self) -> impl Ord + use<> {
+        let rank = ORDER.iter().position(|verdict| *verdict == self.line.verdict);
+        (rank, Reverse(self.band), Reverse(self.bytes), self.key, self.capture, self.flow)
+    }
+
+    /// A row by port or by endpoint.
+    pub(super) fn row(row: &PortRow, capture: usize) -> Option<Self> {
+        let (shown, only_likely) = row.shown()?;
+        let (flows, _, bytes) = row.totals();
+        let mark = if only_likely { "?" } else { "" };
+        let mixed = row.mixed();
+        let mut cells = vec![format!("{}{mark}", shown.verdict), port(row.key.port, row.key.transport)];
+        if let Some(server) = row.key.server {
+            cells.push(server.to_string());
+        }
+        let services: Vec<&str> = row.services.iter().map(String::as_str).collect();
+        cells.push(claim(row.state, &services, row.other_transports));
+        cells.push(observed(shown));
+        cells.push(sure(shown.band));
+        cells.push(if shown.flows == flows { few(flows) } else { format!("{}/{}", few(shown.flows), few(flows)) });
+        cells.push(size(if mixed { shown.bytes } else { bytes }));
+        let attention = match shown.verdict {
+            Verdict::Mismatch | Verdict::Contradicted => true,
+            Verdict::Unregistered => row.state != State::Dynamic,
+            _ => false,
+        };
+        let line = Line {
+            verdict: shown.verdict,
+            cells,
+            why: escape(&why::row(row)).into_owned(),
+            attention: attention || mixed || only_likely || !shown.suspected.is_empty(),
+        };
+        Some(Self {
+            line,
+            band: shown.band,
+            bytes,
+            key: row.key,
+            flow: None,
+            capture,
+            reason: shown.reason,
+            client: row.clients.first().copied().filter(|_| row.clients.len() == 1),
+            answered: row.answered > 0,
+        })
+    }
+
+    /// A flow.
+    pub(super) fn flow(flow: &FlowRecord<'_>, capture: usize) -> Self {
+        let decision = flow.decision.filter(|d| d.protocol.is_some());
+        let band = decision.and_then(|d| d.band);
+        let verdict = flow.judgement.verdict;
+        let mark = if band == Some(Band::Likely) && verdict < Verdict::Unverifiable { "?" } else { "" };
+        let bytes = flow.bytes.0 + flow.bytes.1;
+        let arrow = if flow.server_by == ServerBy::Nobody { "<->" } else { "<-" };
+        let cells = vec![
+            format!("{verdict}{mark}"),
+            flow.id.to_string(),
+            port(flow.server.port, flow.transport),
+            format!("{} {arrow} {}", end(flow.server), end(flow.client)),
+            claim(flow.claim.state, &flow.claim.services, flow.claim.other_transports),
+            names(
+                flow.protocol(),
+                decision.and_then(|d| d.variant.as_deref()).into_iter(),
+                decision.map_or(&[][..], |d| &d.also),
+            ),
+            sure(band),
+            size(bytes),
+        ];
+        let key = RowKey { port: flow.server.port, transport: flow.transport, server: Some(flow.server.ip) };
+        Self {
+            line: Line {
+                verdict,
+                cells,
+                why: escape(&why::flow(flow)).into_owned(),
+                attention: verdict < Verdict::Match,
+            },
+            band,
+            bytes,
+            key,
+            flow: Some(flow.id),
+            capture,
+            reason: flow.judgement.reason,
+            client: Some(flow.client.ip),
+            answered: matches!(flow.answered, Answered::Seen | Answered::Implied),
+        }
+    }
+}
+
+/// The order of rows on the screen: what asks for attention, what is fine, what says nothing.
+pub(super) const ORDER: [Verdict; 6] = [
+    Verdict::Mismatch,
+    Verdict::Contradicted,
+    Verdict::Unregistered,
+    Verdict::Unverifiable,
+    Verdict::Match,
+    Verdict::Insufficient,
+];
+
+/// "1197/udp".
+pub(super) fn port(port: u16, transport: Transport) -> String {
+    format!("{port}/{transport}")
+}
+
+/// "10.0.0.1:1197", "[2001:db8::1]:1197".
+pub(super) fn end(end: Endpoint) -> String {
+    let ip = end.ip.to_string();
+    if ip.contains(':') { format!("[{ip}]:{}", end.port) } else { format!("{ip}:{}", end.port) }
+}
+
+/// The claim in a column: the names, or the state in parentheses.
+pub(super) fn claim(state: State, services: &[&str], other: Transports) -> String {
+    let names = || escape(&services.join(", ")).into_owned();
+    match state {
+        State::Assigned => names(),
+        State::AssignedOtherTransport => format!("({other}: {})", names()),
+        state => format!("({})", state.name()),
+    }
+}
+
+/// "openvpn tls-crypt", "esp-in-udp, ike".
+fn observed(shown: &Observed) -> String {
+    let also: Vec<&'static str> = shown.also.iter().copied().collect();
+    names(shown.protocol, shown.variants.iter().map(String::as_str), &also)
+}
+
+fn names<'a>(protocol: &str, variants: impl Iterator<Item = &'a str>, also: &[&str]) -> String {
+    let variants: Vec<&str> = variants.collect();
+    let mut text = match variants.as_slice() {
+        [] => protocol.to_owned(),
+        [only] => format!("{protocol} {only}"),
+        several => format!("{protocol} {}", several.join("|")),
+    };
+    for name in also {
+        text.push_str(", ");
+        text.push_str(name);
+    }
+    escape(&text).into_owned()
+}
+
+fn sure(band: Option<Band>) -> String {
+    band.map_or_else(String::new, |band| band.name().to_owned())
+}
+
+/// A count that stays narrow: 99,999 and below whole, then in thousands and millions.
+fn few(count: u64) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..100_000 => thousands(count),
+        100_000..10_000_000 => format!("{}k", thousands(count / 1_000)),
+        _ => format!("{}M", thousands(count / 1_000_000)),
+    }
+}
