@@ -105,7 +105,9 @@ fn the_table_in_the_documentation_is_current() {
 fn handshakes_are_certain_at_the_second_packet() {
     for path in captures() {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if !["plain", "tls-", "softether", "reneg", "cert"].iter().any(|p| name.starts_with(p)) || name.ends_with("no-reply") {
+        if !["plain", "tls-", "softether", "reneg", "cert"].iter().any(|p| name.starts_with(p))
+            || name.ends_with("no-reply")
+        {
             continue;
         }
         let flow = main_flow(&path);
