@@ -1,7 +1,7 @@
 //! Addresses, ports and points in time in the compact form that flow keys use.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An IP address in 16 bytes; IPv4 is kept in the IPv4-mapped form of RFC 4291 section 2.5.5.2.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -9,8 +9,10 @@ pub struct Ip(pub [u8; 16]);
 
 impl Ip {
     /// The address whose four bytes in network order are `bytes`.
+    #[inline]
     pub fn v4(bytes: [u8; 4]) -> Self {
-        Self(Ipv4Addr::from(bytes).to_ipv6_mapped().octets())
+        // Put together in a register: this is on the way of every packet.
+        Self((0xffff_0000_0000 | u128::from(u32::from_be_bytes(bytes))).to_be_bytes())
     }
 
     /// The address whose sixteen bytes in network order are `bytes`.

@@ -5,7 +5,9 @@ use super::ip::{self, Datagram};
 use super::link::{self, IPV4, IPV6, Network};
 use super::rest::{Rest, be16};
 use super::transport::{self, Segment};
-use super::{Endpoint, Fate, Frame, Malformed, Other, Packet, Payload, Time, Tunnel, fit, shim, tunnel, wlan};
+use super::{
+    Endpoint, Fate, Frame, LinkType, Malformed, Other, Packet, Payload, Time, Tunnel, fit, shim, tunnel, wlan,
+};
 use std::sync::Arc;
 
 /// How many tags, labels and other shims are taken off one frame before it is given up.
@@ -65,8 +67,15 @@ impl Parser {
         let mut context =
             Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None, depth: 0, owned: false };
         let wire = frame.wire_len.max(frame.data.len() as u32);
-        let result = link::network(frame.link, Rest { data: frame.data, wire, at })
-            .and_then(|network| self.network(&mut context, network, out));
+        let rest = Rest { data: frame.data, wire, at };
+        // Nearly every frame is IPv4 straight in Ethernet, and is read without detours.
+        let result = match (frame.link, frame.data) {
+            (LinkType(1), [_, _, _, _, _, _, _, _, _, _, _, _, 0x08, 0x00, data @ ..]) => {
+                let rest = Rest { data, wire: wire - 14, at: at + 14 };
+                ip::v4(rest).and_then(|datagram| self.datagram(&context, datagram, out))
+            }
+            _ => link::network(frame.link, rest).and_then(|network| self.network(&mut context, network, out)),
+        };
         match result {
             Ok(()) => Fate::Flows,
             Err(fate) => fate,
