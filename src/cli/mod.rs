@@ -1,6 +1,7 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
 mod exit;
+mod explain;
 mod inputs;
 pub mod port;
 mod read;
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Judge capture files: one row per port, with what it speaks and whether that matches the registry.
     Read(Box<read::Args>),
+    /// Say why: everything that speaks for and against the verdict on a port or a flow.
+    Explain(explain::Args),
     /// Say what the registry claims of ports or services, and whether traffic could ever confirm it.
     Port(port::Args),
     /// Show, update, compare or reset the registry in use.
@@ -34,12 +37,15 @@ enum Command {
 const EXAMPLES: &str = "\
 Examples:
   portproof read trace.pcap
+  portproof explain trace.pcap --port 1197/udp
   portproof port 1197 2797/udp";
 
 const LONG: &str = "\
 Examples:
   portproof read trace.pcap
       one row per port: what it speaks, and whether that matches the registry
+  portproof explain trace.pcap --port 1197/udp
+      why: the evidence with its weights and frames, and how the verdict follows
   portproof read --fail-on mismatch --ports 1194-1200 *.pcap
       exit code 1 if one of these ports speaks something it should not
   portproof read --output jsonl trace.pcap | jq 'select(.type == \"flow\")'
@@ -68,6 +74,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Read(args) => read::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Port(args) => {
             let mut out = BufWriter::new(io::stdout().lock());
             port::run(args, &mut out).and_then(|code| out.flush().map(|()| code))

@@ -225,6 +225,11 @@ fn unknown_service(registry: &Registry, name: &str, err: &mut dyn Write) -> io::
 }
 
 /// Whether traffic could confirm the claim of a service on a transport.
+/// Whether traffic could ever confirm one service's claim, in words.
+pub(super) fn confirmation(service: &str, proto: Proto) -> String {
+    text::sentence(&confirm(service, proto))
+}
+
 fn confirm(service: &str, proto: Proto) -> Confirm<'static> {
     match satisfying(service, proto) {
         None => Confirm::NotYet,

@@ -31,12 +31,10 @@ fn port_range(item: &str) -> Result<(u16, u16, Option<Transport>), String> {
     Ok((first, last, transport))
 }
 
-/// A port with its transport: "1197/udp".
-#[allow(dead_code, reason = "for explain")]
-pub(super) fn port(text: &str) -> Result<(u16, Transport), String> {
+/// A port, with its transport or without: "1197/udp", "1197".
+pub(super) fn port(text: &str) -> Result<(u16, Option<Transport>), String> {
     match port_range(text)? {
-        (first, last, Some(transport)) if first == last => Ok((first, transport)),
-        (first, last, None) if first == last => Err(format!("say {first}/udp or {first}/tcp")),
+        (first, last, transport) if first == last => Ok((first, transport)),
         _ => Err("one port, not a range".to_owned()),
     }
 }
@@ -140,8 +138,9 @@ mod tests {
     }
 
     #[test]
-    fn one_port_needs_its_transport() {
-        assert_eq!(port("1197/udp"), Ok((1197, Transport::Udp)));
-        assert!(port("1197").is_err() && port("1-2/udp").is_err());
+    fn one_port_is_no_range() {
+        assert_eq!(port("1197/udp"), Ok((1197, Some(Transport::Udp))));
+        assert_eq!(port("1197"), Ok((1197, None)));
+        assert!(port("1-2/udp").is_err());
     }
 }

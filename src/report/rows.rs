@@ -193,7 +193,7 @@ fn names<'a>(protocol: &str, variants: impl Iterator<Item = &'a str>, also: &[&s
     let mut text = match variants.as_slice() {
         [] => protocol.to_owned(),
         [only] => format!("{protocol} {only}"),
-        several => format!("{protocol} {}", several.join("|")),
+        several => format!("{protocol} {} variants", several.len()),
     };
     for name in also {
         text.push_str(", ");

@@ -11,19 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn row(row: &PortRow) -> String {
     let Some((shown, only_likely)) = row.shown() else { return String::new() };
     let mut clauses = vec![ends(row, shown)];
-    let others = others(row, shown);
-    let mixed = row.mixed();
-    if mixed {
-        clauses.push(others.clone());
-    }
     clauses.push(observation(row, shown));
-    if only_likely {
-        clauses.push(format!("only likely: nothing surer than {} was seen", shown.protocol));
-    }
     clauses.push(frames(&shown.best.frames));
-    if !mixed {
-        clauses.push(others);
+    if only_likely {
+        clauses.push(format!("{} is only likely", shown.protocol));
     }
+    clauses.push(others(row, shown));
     clauses.retain(|clause| !clause.is_empty());
     clauses.join("; ")
 }
@@ -109,28 +102,34 @@ fn frames(frames: &[u64]) -> String {
     }
 }
 
-/// What the other flows of the row are: "the other 811 flows match (tls)".
+/// What the other flows of the row are: "the other 811 flows match (tls)", "the other 19: 1 mismatch (rtp), 11 match".
 fn others(row: &PortRow, shown: &Observed) -> String {
     let mut groups: BTreeMap<Verdict, (u64, BTreeSet<&str>)> = BTreeMap::new();
     for other in row.observed.iter().filter(|o| (o.verdict, o.protocol) != (shown.verdict, shown.protocol)) {
         let group = groups.entry(other.verdict).or_default();
         group.0 += other.flows;
-        group.1.insert(other.protocol);
+        group.1.extend(Some(other.protocol).filter(|name| *name != "unknown"));
     }
-    let single = groups.len() == 1;
-    let parts = groups.iter().map(|(verdict, (flows, names))| {
-        let names: Vec<_> =
-            names.iter().copied().filter(|name| *verdict < Verdict::Insufficient || *name != "unknown").collect();
-        let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
-        let flows_text = match (*flows, single) {
-            (1, true) => "the other flow".to_owned(),
-            (_, true) => format!("the other {}", counted(*flows, "flow")),
-            _ => thousands(*flows),
-        };
-        format!("{flows_text} {}{names}", verb(*verdict, *flows == 1))
-    });
-    let text = parts.collect::<Vec<_>>().join(", ");
-    if single || text.is_empty() { text } else { format!("of the other flows {text}") }
+    let total: u64 = groups.values().map(|(flows, _)| flows).sum();
+    let named = |names: &BTreeSet<&str>| match names.len() {
+        0 => String::new(),
+        _ => format!(" ({})", names.iter().copied().collect::<Vec<_>>().join(", ")),
+    };
+    let mut all = groups.iter();
+    match (all.next(), all.next()) {
+        (None, _) => String::new(),
+        (Some((verdict, (1, names))), None) => format!("the other flow {}{}", verb(*verdict, true), named(names)),
+        (Some((verdict, (flows, names))), None) => {
+            format!("the other {} {}{}", counted(*flows, "flow"), verb(*verdict, false), named(names))
+        }
+        _ => {
+            let part = |(verdict, (flows, names)): (&Verdict, &(u64, BTreeSet<&str>))| {
+                format!("{} {verdict}{}", thousands(*flows), named(names))
+            };
+            let parts: Vec<_> = groups.iter().map(part).collect();
+            format!("the other {}: {}", thousands(total), parts.join(", "))
+        }
+    }
 }
 
 fn verb(verdict: Verdict, one: bool) -> &'static str {

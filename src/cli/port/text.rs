@@ -220,7 +220,7 @@ impl Page<'_> {
 }
 
 /// The answer in words.
-fn sentence(confirm: &Confirm<'_>) -> String {
+pub(super) fn sentence(confirm: &Confirm<'_>) -> String {
     match confirm {
         Confirm::Never(reason) => format!("No. {reason}."),
         Confirm::NotYet => {
