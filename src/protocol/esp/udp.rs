@@ -3,7 +3,7 @@
 use super::family::{FOREIGN, IKE, IKE_CUT, KEEPALIVE, MARKER};
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
-use crate::flow::{Datagram, Head};
+use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
 use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, ike};
 use crate::wire::esp::{Encapsulated, Esp};
@@ -46,6 +46,29 @@ fn kind<'a>(d: &Datagram<'a>) -> Kind<'a> {
     }
 }
 
+/// A cheap look: two ESP headers with one SPI in one direction, a marker, or what may be an inner packet.
+fn is_worth_a_look(head: &Head<'_>) -> bool {
+    let may_be_inner = |body: &[u8]| {
+        let at = |n: usize| body.get(n).is_some_and(|b| *b == 0x45 || b >> 4 == 6);
+        at(0) || at(8)
+    };
+    let mut words = [(Dir::Originator, 0u32); 64];
+    for (n, d) in head.datagrams().enumerate() {
+        if d.bytes.starts_with(&[0; 4]) {
+            return true;
+        }
+        let Some(esp) = Esp::new(d.len, d.bytes) else { continue };
+        let word = (d.dir, esp.spi());
+        if may_be_inner(esp.body()) || words.iter().take(n).any(|w| *w == word) {
+            return true;
+        }
+        if let Some(place) = words.get_mut(n) {
+            *place = word;
+        }
+    }
+    false
+}
+
 /// Whether neither ESP nor IKE can come of this flow: at least four datagrams, and at least half of all, can be neither.
 pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
     let (mut foreign, mut total) = (0u32, 0u32);
@@ -68,6 +91,9 @@ impl Protocol for EspInUdp {
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() != Transport::Udp {
             return Assessment::Excluded;
+        }
+        if !is_worth_a_look(head) {
+            return if udp_is_hopeless(head) { Assessment::Excluded } else { Assessment::NotNow };
         }
         let kinds: Vec<(Datagram<'_>, Kind<'_>)> = head.datagrams().map(|d| (d, kind(&d))).collect();
         let sas = associations(head, &kinds);
