@@ -30,7 +30,12 @@ fn every_suite_is_found() {
             let structured =
                 matches!(suite.name, n if n.contains("GCM") || n.contains("CTR") || n.contains("CCM")) || suite.null;
             let outcome = judge(&whole);
-            let wanted = if structured { Band::Certain } else { Band::Likely };
+            // An IV that is nearly the sequence number itself could be another protocol's second counter.
+            let wanted = match structured {
+                true if suite.name.contains("FreeBSD") => Band::Confident,
+                true => Band::Certain,
+                false => Band::Likely,
+            };
             assert_eq!(band(&outcome), Some(wanted), "{} {:?}", suite.name, outcome.finding);
         }
     }

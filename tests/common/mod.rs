@@ -4,4 +4,5 @@
 
 pub mod esp;
 pub mod flows;
+pub mod lookalikes;
 pub mod mutate;

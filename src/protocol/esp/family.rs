@@ -17,11 +17,15 @@ pub(super) static DIRECTIONS: Family = Family { id: "esp.directions", cap: Bits:
 pub(super) static LENGTHS: Family = Family { id: "esp.lengths", cap: Bits::whole(3) };
 /// The first sequence number is 1 (RFC 4303 section 3.3.2). Most counters start so, hence a bit.
 pub(super) static START: Family = Family { id: "esp.start", cap: Bits::whole(1) };
-/// An explicit IV follows the sequence number: 64 bits a pair by chance. No other protocol is known to have it; two
-/// counters side by side have something like it, which is why a constant without a random upper half gets less.
+/// An explicit IV follows the sequence number, under a constant with a random upper half: 64 bits a pair by chance. No
+/// other protocol is known to have it. Two counters that run side by side from random starts have it for two packets in
+/// one case of four, hence less for two.
 pub(super) static IV: Family = Family { id: "esp.iv", cap: Bits::whole(20) };
-/// What [`IV`] gives when the constant is no random salt.
-pub(super) const IV_COUNTER: Bits = Bits::whole(14);
+/// What [`IV`] gives for two packets.
+pub(super) const IV_TWICE: Bits = Bits::whole(16);
+/// What [`IV`] gives when the IV is the sequence number or close to it (FreeBSD, DPDK): a protocol that counts twice is
+/// nothing strange.
+pub(super) const IV_COUNTER: Bits = Bits::whole(10);
 /// An inner IP packet is visible: version, checksum, and a length that leaves room for exactly an ESP trailer and an ICV,
 /// about 34 bits for one packet. Other tunnels carry IP too, but have no trailer behind it.
 pub(super) static INNER: Family = Family { id: "esp.inner", cap: Bits::whole(20) };
@@ -42,7 +46,7 @@ pub(super) static FRAMING: Family = Family { id: "esp.tcp-framing", cap: Bits::w
 /// Against it: a body with constant bytes or a favourite value is no ciphertext.
 pub(super) static BODY: Family = Family { id: "esp.body", cap: Bits::ZERO };
 /// Against it: an SPI as other protocols' first words are. Mostly zeros (small identifiers), or an OpenVPN P_DATA_V2
-/// opcode with a peer ID, which is as common as ESP.
+/// opcode with a peer ID, which is as common as ESP. Or a known magic number.
 pub(super) static WORD: Family = Family { id: "esp.first-word", cap: Bits::ZERO };
 /// Against it: datagrams that are neither ESP nor IKE nor a keepalive.
 pub(super) static FOREIGN: Family = Family { id: "esp.foreign", cap: Bits::ZERO };

@@ -9,6 +9,9 @@ use crate::wire::esp::Esp;
 /// replay windows are 64 packets.
 const SMALL: u32 = 64;
 
+/// How far an IV that counts may be from the sequence number: packets that were numbered but not sent.
+const NEAR: u64 = 1 << 16;
+
 /// One ESP packet as it was seen.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen<'a> {
@@ -87,7 +90,7 @@ pub(super) struct Iv {
 }
 
 impl Iv {
-    /// Whether the constant has a random upper half. If it has not, two counters that run side by side look the same.
+    /// Whether the constant has a random upper half.
     pub(super) fn has_salt(&self) -> bool {
         let high = (self.salt >> 32) as u32;
         high.count_ones() >= 6 && high.count_zeros() >= 6
@@ -182,8 +185,11 @@ impl<'a> Sa<'a> {
             }
         }
         let of = salts.len();
+        // A counter with a start of its own is not known of any stack; it would be of other protocols.
+        let near = |salt: u64| (salt as i64).unsigned_abs() <= NEAR;
         let agreeing = |salt: u64| salts.iter().filter(|(s, _)| *s == salt).count();
-        let (agree, salt) = salts.iter().map(|(s, _)| (agreeing(*s), *s)).max()?;
+        let known = salts.iter().map(|(salt, _)| *salt).filter(|salt| rule == Rule::Xor || near(*salt));
+        let (agree, salt) = known.map(|salt| (agreeing(salt), salt)).max()?;
         (agree >= 2 && agree * 4 >= of * 3).then_some(Iv { rule, salt, agree, of })
     }
 

@@ -1,6 +1,6 @@
 //! From security associations to evidence: what ESP in UDP and in TCP have in common.
 
-use super::family::{BODY, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, LENGTHS, SEQUENCE, START, WORD};
+use super::family::{BODY, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, IV_TWICE, LENGTHS, SEQUENCE, START, WORD};
 use super::inner::{self, Inner};
 use super::sa::{Body, Iv, Rule, Sa, Seen};
 use crate::flow::Dir;
@@ -34,9 +34,7 @@ pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
             say(&START, START.cap, frames(&counting), "the sequence numbers start at 1".into());
         }
     }
-    if structured.is_none() {
-        first_words(&counting, &mut say);
-    }
+    first_words(&counting, structured.is_some(), &mut say);
     let from = if structured == Some("aead") { 8 } else { 0 };
     if structured != Some("null") && counting.iter().any(|sa| sa.body(from) == Some(Body::Structured)) {
         let text = "what follows the sequence number is no ciphertext: bytes repeat from packet to packet".into();
@@ -123,17 +121,20 @@ fn lengths(
 /// The magic number of Pia, which Nintendo's games speak to each other: a counter and noise follow it too.
 const NINTENDO_PIA: u32 = 0x32ab_9864;
 
-/// What speaks against a first word being an SPI. Only asked where nothing but the shape speaks for it.
-fn first_words(counting: &[&Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) {
+/// What speaks against a first word being an SPI. Where more than the shape speaks for it, only a known magic number does.
+fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) {
+    if let Some(sa) = counting.iter().find(|sa| sa.spi == NINTENDO_PIA) {
+        let text = format!("{:08x} is what packets of Nintendo's peer-to-peer protocol begin with", sa.spi);
+        say(&WORD, Bits::whole(-30), frames(counting), text);
+        return;
+    }
+    if structured {
+        return;
+    }
     let zeros = |spi: u32| spi.to_be_bytes().iter().filter(|b| **b == 0).count();
     let data_v2 = |spi: u32| matches!(spi >> 24, 0x48..=0x4f);
     if let Some(sa) = counting.iter().find(|sa| zeros(sa.spi) >= 2) {
         let text = format!("{:08x} is mostly zeros, while SPIs are random", sa.spi);
-        say(&WORD, Bits::whole(-8), frames(counting), text);
-        return;
-    }
-    if let Some(sa) = counting.iter().find(|sa| sa.spi == NINTENDO_PIA) {
-        let text = format!("{:08x} is what packets of Nintendo's peer-to-peer protocol begin with", sa.spi);
         say(&WORD, Bits::whole(-8), frames(counting), text);
         return;
     }
@@ -169,7 +170,11 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
     }
     let ivs: Vec<(&Sa<'_>, Iv)> = sas.iter().filter_map(|sa| sa.iv().map(|iv| (sa, iv))).collect();
     let (_, best) = ivs.iter().max_by_key(|(_, iv)| (iv.has_salt(), iv.agree))?;
-    let bits = if best.has_salt() { IV.cap } else { IV_COUNTER };
+    let bits = match (best.has_salt(), best.agree) {
+        (true, 2) => IV_TWICE,
+        (true, _) => IV.cap,
+        (false, _) => IV_COUNTER,
+    };
     let (agree, of): (usize, usize) = (ivs.iter().map(|i| i.1.agree).sum(), ivs.iter().map(|i| i.1.of).sum());
     let how = match best.rule {
         Rule::Xor => "XOR",
