@@ -4,6 +4,8 @@ use super::datagrams::{self, item};
 use super::{Assessment, Bits, Family, Finding, Protocol};
 use crate::flow::Head;
 use crate::wire::quic::{Kind, Long};
+use crate::wire::quic_initial::{self, Crypto};
+use crate::wire::tls::{Handshake, Hello};
 
 /// QUIC, the IETF's and (variants Q043 to Q050) Google's.
 pub(super) struct Quic;
@@ -12,6 +14,8 @@ pub(super) struct Quic;
 static HEADER: Family = Family { id: "quic.long-header", cap: Bits::whole(16) };
 /// A client's Initial fills a datagram of at least 1,200 bytes (RFC 9000 section 14.1).
 static INITIAL: Family = Family { id: "quic.initial-size", cap: Bits::whole(6) };
+/// The client's Initial opens with the key that its connection ID gives: a tag of 128 bits verifies.
+static OPENS: Family = Family { id: "quic.initial-opens", cap: Bits::whole(16) };
 /// The server's destination connection ID is the client's source connection ID (or, for none, both are empty): up to
 /// 160 random bits that move to another place. Empty ones prove only that both speak in long headers.
 static ECHO: Family = Family { id: "quic.connection-id-echo", cap: Bits::whole(14) };
@@ -62,9 +66,31 @@ impl Protocol for Quic {
             finding.evidence.push(item(&ECHO, bits, frames, text));
             finding.server = finding.server.or(Some(reply.datagram.dir));
         }
+        let mut crypto = Crypto::default();
+        // Later Initials of the client still have the keys of its first packet's connection ID.
+        if let Some(first) = reading.hits.iter().find(|h| h.message.kind == Kind::Initial) {
+            let same = reading.by(first.datagram.dir).filter(|h| h.message.kind == Kind::Initial);
+            for hit in same.take(4) {
+                let keys = [first.message.dcid, hit.message.dcid];
+                let Some(payload) = keys.into_iter().find_map(|dcid| quic_initial::open(&hit.message, dcid)) else {
+                    break;
+                };
+                crypto.take(&payload);
+                let text = "the client's Initial opens with the key that its connection ID gives, and its tag verifies";
+                finding.evidence.push(item(&OPENS, 16, vec![hit.datagram.frame], text));
+            }
+        }
+        if let Some(hello) =
+            Handshake::new(crypto.contiguous()).filter(|h| h.kind == 1).and_then(|h| Hello::client(h.body))
+        {
+            finding.details.extend(hello.server_name().map(|n| ("sni", String::from_utf8_lossy(n).into_owned())));
+            let alpn: Vec<_> = hello.alpn().map(String::from_utf8_lossy).collect();
+            finding.details.extend((!alpn.is_empty()).then(|| ("alpn", alpn.join(","))));
+        }
         let version = reading.hits.iter().rev().find_map(|h| h.message.version.name());
         finding.variant = version.map(Into::into);
-        finding.settled = echo.is_some() && finding.bits() >= Bits::whole(30);
+        finding.evidence.dedup_by_key(|e| e.family.id);
+        finding.settled = echo.is_some() && finding.bits() >= datagrams::CERTAIN;
         Assessment::Recognised(finding)
     }
 }
@@ -79,5 +105,6 @@ mod tests {
     fn the_capture_is_recognised() {
         let finding = replay::expect(&Quic, "aioquic.pcap", Band::Certain);
         assert_eq!((finding.server, finding.variant.as_deref()), (Some(Dir::Responder), Some("v1")));
+        assert!(finding.details.iter().any(|(name, value)| *name == "sni" && !value.is_empty()), "{finding:?}");
     }
 }

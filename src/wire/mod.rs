@@ -37,6 +37,7 @@ pub mod ntp;
 pub mod openvpn;
 pub mod ptp;
 pub mod quic;
+pub mod quic_initial;
 pub mod radius;
 pub mod rtcp;
 pub mod rtp;
