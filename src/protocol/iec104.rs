@@ -40,12 +40,25 @@ fn frames(bytes: &[u8], family: &'static Family, cap: i32, who: &str) -> Opening
         Some(0) => Opening::Short,
         Some(count) => {
             let first = frame(bytes).map_or(0, |(_, bits)| bits);
-            let bits = (first + (count - 1) * 8).min(cap);
+            // That the last frame ends where the bytes end is eight bits more, if it was sent so; a little of that counts.
+            let bits = (first + (count - 1) * 8 + if ends(bytes) { 2 } else { 0 }).min(cap);
             Said::new(family, bits, format!("{who} sends {count} frames that chain"))
                 .unfinished(bits < cap && bytes.len() < 1024)
                 .into()
         }
     }
+}
+
+/// Whether the last frame is there to its end.
+fn ends(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some((length, _)) = frame(rest) {
+        match rest.get(length..) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    rest.is_empty()
 }
 
 /// Length on the wire and bits of the frame at the start.
@@ -54,9 +67,9 @@ fn frame(bytes: &[u8]) -> Option<(usize, i32)> {
     let bits = match (a, length) {
         (0x07 | 0x0b | 0x13 | 0x23 | 0x43 | 0x83, 4) if [b, c, d] == [0; 3] => 16,
         (1, 4) if b == 0 && c & 1 == 0 => 14,
-        // Type IDs 1..127, and a cause of transmission below 64.
+        // Type IDs 1..127, and a cause of transmission 1..63.
         (_, 10..) if a & 1 == 0 && c & 1 == 0 => match asdu {
-            [1..=127, _, cause, ..] if (1..=47).contains(&(cause & 0x3f)) => 12,
+            [1..=127, _, cause, ..] if (1..=63).contains(&(cause & 0x3f)) => 12,
             [] | [_] | [_, _] => 6,
             _ => return None,
         },
@@ -73,7 +86,7 @@ mod tests {
     #[test]
     fn start_and_its_confirmation() {
         let finding = found(&Iec104, &[0x68, 4, 7, 0, 0, 0], &[0x68, 4, 0x0b, 0, 0, 0]).unwrap();
-        assert_eq!(finding.bits(), Bits::whole(32));
+        assert_eq!(finding.bits(), Bits::whole(36));
         assert!(excluded(&Iec104, &[0x68, 4, 7, 0, 0, 0], &[0x68, 4, 9, 0, 0, 0]));
     }
 }

@@ -46,8 +46,10 @@ impl Dialogue for Imap {
     const REFERENCE: &'static str = "RFC 9051";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        if tag(bytes).is_some() {
-            return Said::new(&COMMAND, 16, "client begins with a tagged command of IMAP").into();
+        if let Some((tag, _)) = tag(bytes) {
+            // Three digits could be a reply of FTP's or SMTP's.
+            let bits = if tag.len() == 3 && tag.iter().all(u8::is_ascii_digit) { 8 } else { 16 };
+            return Said::new(&COMMAND, bits, "client begins with a tagged command of IMAP").into();
         }
         if bytes.len() < 48 && !bytes.contains(&b'\n') && text::is_text(bytes) {
             Opening::Short

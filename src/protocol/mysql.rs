@@ -12,7 +12,7 @@ use super::{Bits, Family, text};
 /// Length, number, version 10, a version in text, a filler that is zero: over 60 bits.
 static GREETING: Family = Family { id: "mysql.greeting", cap: Bits::whole(30) };
 /// Number 1 and 19 or 23 zeros at their place: over 100 bits, but made of zeros.
-static LOGIN: Family = Family { id: "mysql.login", cap: Bits::whole(18) };
+static LOGIN: Family = Family { id: "mysql.login", cap: Bits::whole(12) };
 
 /// The recogniser.
 pub(super) struct Mysql;
@@ -29,7 +29,7 @@ impl Dialogue for Mysql {
         // MariaDB uses the last four bytes of the filler.
         match bytes.get(13..32) {
             Some(filler) if filler.iter().all(|&b| b == 0) => {
-                Said::new(&LOGIN, 18, "client logs in with number 1 and a filler of zeros").into()
+                Said::new(&LOGIN, 12, "client logs in with number 1 and a filler of zeros").into()
             }
             None => Opening::Short,
             _ => Opening::Foreign,
@@ -89,7 +89,7 @@ mod tests {
         let mut client = vec![0x50, 0, 0, 1, 0x8d, 0xa6, 0xff, 1, 0, 0, 0, 1, 45];
         client.extend([0; 23]);
         let finding = found(&Mysql, &client, server).unwrap();
-        assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(48), "8.0.36"));
+        assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(42), "8.0.36"));
         assert!(excluded(&Mysql, b"", b"220 hello\r\n"));
         assert!(!excluded(&Mysql, b"", &server[..20]));
     }

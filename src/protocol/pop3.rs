@@ -3,7 +3,8 @@
 use super::dialogue::{Dialogue, Opening, Said};
 use super::{Bits, Family, text};
 
-/// "+OK" before the client has said anything; Redis says it only as an answer. A word of POP in the greeting adds.
+/// "+OK" before the client has said anything; Redis says it only as an answer, and
+/// bare. A word of POP in the greeting adds.
 static GREETING: Family = Family { id: "pop3.greeting", cap: Bits::whole(18) };
 /// USER is a command of FTP and IRC too; the others are POP3's.
 static COMMAND: Family = Family { id: "pop3.command", cap: Bits::whole(12) };
@@ -35,8 +36,12 @@ impl Dialogue for Pop3 {
                 return Opening::Foreign;
             }
             let named = text::contains(greeting, b"POP") || greeting.ends_with(b">");
-            let said = Said::new(&GREETING, if named { 18 } else { 12 }, "server greets with +OK")
-                .detail("greeting", Some(greeting));
+            let bits = match (named, greeting) {
+                (true, _) => 18,
+                (false, []) => 4,
+                (false, _) => 12,
+            };
+            let said = Said::new(&GREETING, bits, "server greets with +OK").detail("greeting", Some(greeting));
             let commanded = matches!(self.client(client), Opening::Spoken(_));
             match rest {
                 [b'+', b'O', b'K', ..] | [b'-', b'E', b'R', b'R', ..] | [b'+', b' ', ..] if commanded => {

@@ -33,6 +33,12 @@ impl Dialogue for Rsh {
             return Opening::Short;
         }
         let name = |n: usize| strings.get(n).copied();
+        // Without a port, rlogin's frame is the same, but for a terminal and its speed in place of the command.
+        let speed =
+            name(2).and_then(|s| s.rsplit(|&b| b == b'/').next()).is_some_and(|s| s.iter().all(u8::is_ascii_digit));
+        if port.is_empty() && speed {
+            return Opening::Foreign;
+        }
         Said::new(&REQUEST, 16, "client sends port, two names and a command, each ended by NUL")
             .detail("user", name(1))
             .detail("command", name(2))

@@ -22,6 +22,9 @@ static SERVER: Family = Family { id: "rtmp.server-block", cap: Bits::whole(14) }
 /// The server repeats the client's random bytes, of which 64 are compared.
 static ECHO: Family = Family { id: "rtmp.random-echo", cap: Bits::whole(22) };
 
+/// The server's first control message after the handshake: twelve bytes, of which eleven are fixed.
+static CONTROL: Family = Family { id: "rtmp.control-message", cap: Bits::whole(16) };
+
 /// The recogniser.
 pub(super) struct Rtmp;
 
@@ -48,17 +51,30 @@ impl Dialogue for Rtmp {
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        let Some(bits) = block(bytes) else { return refuse(bytes) };
+        // Servers that answer Flash Player's digest put any version there.
+        let bits = block(bytes).or_else(|| block(client).filter(|_| plain(bytes)).map(|_| 8));
+        let Some(bits) = bits else { return refuse(bytes) };
         let said = Said::new(&SERVER, bits - 2, "server answers with version 3 and a handshake block");
         let random = |b: &[u8], at: usize| b.get(at..at + 64).map(<[u8]>::to_vec);
-        match (random(bytes, 1 + BLOCK + 8), random(client, 9)) {
-            (Some(echo), Some(sent)) if echo == sent => {
-                said.and(&ECHO, 22, 1 + BLOCK, "server repeats the client's random bytes").into()
+        let echo = random(bytes, 1 + BLOCK + 8);
+        if echo.is_some() && echo == random(client, 9) {
+            return said.and(&ECHO, 22, 1 + BLOCK, "server repeats the client's random bytes").into();
+        }
+        match bytes.get(1 + 2 * BLOCK..).and_then(|rest| rest.first_chunk()) {
+            Some([2, _, _, _, 0, 0, 4 | 5, 1 | 5 | 6, 0, 0, 0, 0]) => {
+                said.and(&CONTROL, 16, 1 + 2 * BLOCK, "a control message follows the handshake").into()
             }
-            (Some(_), Some(_)) => said.into(),
-            _ => said.unfinished(true).into(),
+            Some(_) => said.into(),
+            None => said.unfinished(true).into(),
         }
     }
+}
+
+/// Whether it is version 3 and a whole block that is no text.
+fn plain(bytes: &[u8]) -> bool {
+    let random = bytes.get(9..=BLOCK).unwrap_or_default();
+    let printable = random.iter().filter(|b| matches!(b, 0x20..=0x7e)).count();
+    bytes.first() == Some(&3) && !random.is_empty() && printable * 3 <= random.len() * 2
 }
 
 /// What a beginning that is no whole block is.
@@ -68,14 +84,9 @@ fn refuse(bytes: &[u8]) -> Opening {
 
 /// Bits for the version and the first block.
 fn block(bytes: &[u8]) -> Option<i32> {
-    let (&[version, _, _, _, _, z0, z1, z2, z3], random) = bytes.get(..=BLOCK)?.split_first_chunk()?;
-    // Random or zero, but no text and no structure of small numbers.
-    let printable = random.iter().filter(|b| matches!(b, 0x20..=0x7e)).count();
-    if version != 3 || printable * 3 > random.len() * 2 {
-        return None;
-    }
+    let (&[_, _, _, _, _, z0, z1, z2, z3], _) = bytes.get(..=BLOCK)?.split_first_chunk()?;
     let tpkt = |length: usize| length >= 4 && bytes.get(length..length + 2) == Some(&[3, 0]);
-    if bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt) {
+    if !plain(bytes) || bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt) {
         return None;
     }
     match [z0, z1, z2, z3] {

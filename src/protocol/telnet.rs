@@ -21,7 +21,7 @@ impl Dialogue for Telnet {
     const REFERENCE: &'static str = "RFC 854";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        match negotiation(bytes, &CLIENT, "client") {
+        match negotiation(bytes, &CLIENT, 16, "client") {
             // People type before they negotiate.
             Opening::Foreign => Opening::Neutral,
             opening => opening,
@@ -29,7 +29,7 @@ impl Dialogue for Telnet {
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        match negotiation(bytes, &SERVER, "server") {
+        match negotiation(bytes, &SERVER, 28, "server") {
             // A server may greet before it answers the client's negotiation.
             Opening::Foreign if matches!(client, [0xff, 0xfa..=0xfe, ..]) => Opening::Neutral,
             opening => opening,
@@ -37,7 +37,7 @@ impl Dialogue for Telnet {
     }
 }
 
-fn negotiation(bytes: &[u8], family: &'static Family, who: &str) -> Opening {
+fn negotiation(bytes: &[u8], family: &'static Family, cap: i32, who: &str) -> Opening {
     let mut rest = bytes;
     let mut count = 0;
     loop {
@@ -61,11 +61,13 @@ fn negotiation(bytes: &[u8], family: &'static Family, who: &str) -> Opening {
         (0, [0xff] | [0xff, 0xfa..=0xfe]) => Opening::Short,
         (0, [0xff, 0xfa, ..]) if bytes.len() < 64 => Opening::Short,
         (0, _) => Opening::Foreign,
-        (count, _) => {
-            Said::new(family, count * 10, format!("{who} begins with {count} commands of Telnet negotiation"))
-                .unfinished(count < 3 && bytes.len() < 64)
-                .into()
-        }
+        (count, _) => Said::new(
+            family,
+            (count * 10).min(cap),
+            format!("{who} begins with {count} commands of Telnet negotiation"),
+        )
+        .unfinished(count < 3 && bytes.len() < 64)
+        .into(),
     }
 }
 

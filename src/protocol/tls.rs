@@ -80,6 +80,7 @@ impl Dialogue for Tls {
             0x0302 => said.variant("1.1"),
             0x0301 => said.variant("1.0"),
             0x0300 => said.variant("ssl3"),
+            draft @ 0x7f00..=0x7f1f => said.variant(format!("1.3-draft{}", draft & 0xff)),
             _ => said,
         }
         .into()
@@ -115,7 +116,7 @@ fn opening(bytes: &[u8], kind: u8) -> Result<Handshake<'_>, Opening> {
     let handshake = Handshake::new(record.fragment).ok_or(Opening::Foreign)?;
     let sane = handshake.kind == kind
         && (38..=0xffff).contains(&handshake.length)
-        && matches!(handshake.body, [3, 0..=4, ..])
+        && matches!((handshake.body, kind), ([3, 0..=4, ..], _) | ([0x7f, 0..=31, ..], 2))
         // A hello shares its record only with messages of the same flight, and is split only if it is long.
         && (record.length <= handshake.length + 4 || kind == 2);
     if sane { Ok(handshake) } else { Err(Opening::Foreign) }

@@ -125,6 +125,15 @@ impl<'a> Hello<'a> {
 
     /// A server hello from the body of a handshake message.
     pub fn server(body: &'a [u8]) -> Option<Self> {
+        // The drafts of TLS 1.3 up to 21 named themselves 7Fxx, and had neither session ID nor compression.
+        if let Some((&[0x7f, draft], rest)) = body.split_first_chunk() {
+            let (random, rest) = rest.split_first_chunk::<32>()?;
+            let (cipher_suites, rest) = rest.split_at_checked(2)?;
+            let version = u16::from_be_bytes([0x7f, draft]);
+            let mut hello = Self { version, random, session_id: &[], cipher_suites, extensions: &[], complete: false };
+            hello.finish(rest);
+            return (draft < 32).then_some(hello);
+        }
         let (mut hello, rest) = Self::start(body)?;
         let Some((suite, [compression, rest @ ..])) = rest.split_at_checked(2) else { return Some(hello) };
         hello.cipher_suites = suite;
