@@ -34,13 +34,23 @@ impl Protocol for Iax {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let reading = datagrams::read(head, |d| match d.bytes {
+        let mut others = Vec::new();
+        let mut reading = datagrams::read(head, |d| match d.bytes {
             [0x80..=0xff, _, _, _, _, _, _, _, _, _, 6, 1..=40, ..] if d.len >= 12 => Message::new(d.bytes, d.len),
+            [a, b, _, _, ..] => {
+                others.push((d.dir, u16::from_be_bytes([*a, *b]) & 0x7fff));
+                None
+            }
             _ => None,
         });
+        // Media frames, short or full, bear the call number of the side that sends them.
+        for (dir, call) in others {
+            let known = reading.by(dir).any(|h| h.message.source == call);
+            let misses = dir.of_mut(&mut reading.misses);
+            *misses = misses.saturating_sub(u64::from(known));
+        }
         let mut finding =
             datagrams::judge(&reading, &SHAPE, |q: &Message, r: &Message| q.source != 0 && q.is_answered_by(r));
-        // Audio goes in short frames between the control frames.
         if let (Some(finding), Some(first)) = (&mut finding, reading.hits.first()) {
             finding.server = (first.message.destination == 0).then_some(first.datagram.dir.other());
         }

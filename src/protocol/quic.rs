@@ -3,7 +3,7 @@
 use super::datagrams::{self, item};
 use super::{Assessment, Bits, Family, Finding, Protocol};
 use crate::flow::Head;
-use crate::wire::quic::{Kind, Long};
+use crate::wire::quic::{Google, Kind, Long};
 use crate::wire::quic_initial::{self, Crypto};
 use crate::wire::tls::{Handshake, Hello};
 
@@ -12,7 +12,7 @@ pub(super) struct Quic;
 
 /// A long header with a version in use (2^-28 for all of them), legal connection IDs and a length that fits.
 static HEADER: Family = Family { id: "quic.long-header", cap: Bits::whole(16) };
-/// A client's Initial fills a datagram of at least 1,200 bytes (RFC 9000 section 14.1).
+/// A client's Initial fills a datagram of at least 1,200 bytes (RFC 9000 section 14.1); Google's older form has its tag.
 static INITIAL: Family = Family { id: "quic.initial-size", cap: Bits::whole(6) };
 /// The client's Initial opens with the key that its connection ID gives: a tag of 128 bits verifies.
 static OPENS: Family = Family { id: "quic.initial-opens", cap: Bits::whole(16) };
@@ -40,7 +40,7 @@ impl Protocol for Quic {
             _ => None,
         });
         if reading.hits.is_empty() {
-            return reading.nothing();
+            return google(head).unwrap_or_else(|| reading.nothing());
         }
         let foreign = reading.misses.iter().sum::<u64>().saturating_sub(short);
         if foreign > reading.hits.len() as u64 {
@@ -93,6 +93,38 @@ impl Protocol for Quic {
         finding.settled = echo.is_some() && finding.bits() >= datagrams::CERTAIN;
         Assessment::Recognised(finding)
     }
+}
+
+/// Google's QUIC before version 46, whose packets all bear the connection ID of the client's first one.
+fn google(head: &Head<'_>) -> Option<Assessment> {
+    let reading = datagrams::read(head, |d| match d.bytes {
+        [flags, ..] if flags & 0xc8 == 0x08 && d.len >= 20 => Google::new(d.bytes),
+        _ => None,
+    });
+    let first = reading.hits.iter().find(|h| h.message.version.is_some())?;
+    let (client, id) = (first.datagram.dir, first.message.connection);
+    let [tens, ones] = first.message.version?;
+    let same: Vec<_> = reading.hits.iter().filter(|h| h.message.connection == id).collect();
+    let frames: Vec<u64> = same.iter().map(|h| h.datagram.frame).take(4).collect();
+    let text = "Google's header with a connection ID and a version in use";
+    let mut finding = Finding { server: Some(client.other()), ..Finding::default() };
+    finding.variant = Some(format!("Q0{}{}", char::from(tens), char::from(ones)).into());
+    *client.of_mut(&mut finding.spoke) = true;
+    finding.evidence.push(item(&HEADER, 13 + same.len() as i32, frames.clone(), text));
+    if let Some(hello) = same.iter().find(|h| h.message.hello) {
+        finding.evidence.push(item(
+            &INITIAL,
+            6,
+            vec![hello.datagram.frame],
+            "the tag of a hello or a rejection follows",
+        ));
+    }
+    if let Some(reply) = same.iter().find(|h| h.datagram.dir != client) {
+        let frames = vec![first.datagram.frame, reply.datagram.frame];
+        finding.evidence.push(item(&ECHO, 14, frames, "the other side's packets bear the same connection ID"));
+        *client.other().of_mut(&mut finding.spoke) = true;
+    }
+    Some(Assessment::Recognised(finding))
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ enum Message {
     Response,
 }
 
-fn read(bytes: &[u8]) -> Option<Message> {
+/// Reads the visible bytes of a message; `whole` when nothing is cut off.
+fn read(bytes: &[u8], whole: bool) -> Option<Message> {
     let text = bytes.utf8_chunks().next()?.valid();
     let (start, headers) = text.split_once("\r\n")?;
     let message = match start {
@@ -41,7 +42,8 @@ fn read(bytes: &[u8]) -> Option<Message> {
     };
     let mut names = headers.split("\r\n").filter_map(|l| l.split_once(':')).map(|(name, _)| name.trim_end());
     let own = ["ST", "NT", "NTS", "USN", "MAN"];
-    names.any(|n| own.iter().any(|o| o.eq_ignore_ascii_case(n))).then_some(message)
+    let searches = matches!(message, Message::Search | Message::Notify);
+    (names.any(|n| own.iter().any(|o| o.eq_ignore_ascii_case(n))) || (searches && !whole)).then_some(message)
 }
 
 impl Protocol for Ssdp {
@@ -55,7 +57,7 @@ impl Protocol for Ssdp {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
-            [b'M' | b'N' | b'H', b'-' | b'O' | b'T', ..] => read(d.bytes),
+            [b'M' | b'N' | b'H', b'-' | b'O' | b'T', ..] => read(d.bytes, d.is_whole()),
             _ => None,
         });
         let answers = |q: &Message, r: &Message| *q == Message::Search && *r == Message::Response;

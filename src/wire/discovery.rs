@@ -19,12 +19,13 @@ pub struct Soap;
 
 impl Soap {
     /// Reads the visible bytes of a message: XML whose envelope is SOAP's. The namespace may lie behind a declaration.
-    pub fn new(bytes: &[u8], _len: usize) -> Option<Self> {
+    pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
         let start = bytes.trim_ascii_start();
         let xml = start.starts_with(b"<?xml")
             || start.starts_with(b"<") && contains(start.get(..40).unwrap_or(start), b"Envelope");
         let envelope = contains(bytes, b"Envelope") || contains(bytes, b"www.w3.org/2003/05/soap-envelope");
-        (xml && envelope).then_some(Self)
+        let behind = bytes.len() < len && start.starts_with(b"<?xml");
+        (xml && (envelope || behind)).then_some(Self)
     }
 }
 

@@ -89,10 +89,10 @@ impl<'a> Message<'a> {
             }
         }
         let whole = bytes.len() == len;
-        for n in 0..records {
+        for _ in 0..records {
             match message.skip_record(&mut c) {
                 Some(()) => {}
-                None if whole || (n == 0 && questions == 0) => return None,
+                None if whole || message.question.is_empty() => return None,
                 None => return Some(message),
             }
         }
@@ -102,9 +102,6 @@ impl<'a> Message<'a> {
     fn skip_record(&mut self, c: &mut Cursor<'a>) -> Option<()> {
         let name = skip_name(self.bytes, c)?;
         let (kind, class) = (c.be16()?, c.be16()?);
-        let _ttl = c.be32()?;
-        let length = c.be16()?;
-        c.take(usize::from(length))?;
         // OPT (RFC 6891) carries a size in place of the class; TSIG and TKEY have class ANY.
         let opt = kind == 41;
         if kind == 0 || !(opt || is_class(class & 0x7fff)) {
@@ -114,6 +111,8 @@ impl<'a> Message<'a> {
             (self.question, self.kind) = (name, kind);
         }
         self.top_bit |= !opt && class & 0x8000 != 0;
+        let (_ttl, length) = (c.be32()?, c.be16()?);
+        c.take(usize::from(length))?;
         Some(())
     }
 

@@ -131,7 +131,12 @@ impl<'a> Long<'a> {
             _ if old => return Some(long),
             Kind::Initial => {
                 let length = varint(&mut c)?;
-                long.token = c.take(usize::try_from(length).ok()?)?;
+                let length = usize::try_from(length).ok()?;
+                // A token may reach beyond what the head kept.
+                match c.take(length) {
+                    Some(token) => long.token = token,
+                    None => return (bytes.len() < len && length < len).then_some(long),
+                }
             }
             Kind::ZeroRtt | Kind::Handshake => {}
         }
@@ -146,6 +151,37 @@ impl<'a> Long<'a> {
     /// Whether this is Google's QUIC, before the IETF's.
     pub fn is_google(&self) -> bool {
         matches!(self.version.0.to_be_bytes(), [b'Q' | b'T', ..])
+    }
+}
+
+/// A packet of Google's QUIC before version 46, with its version.
+///
+/// ```text
+/// | flags (8): 0x01 version, 0x08 connection ID | connection ID (64) | version "Q0.." (32) | packet number | … |
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Google<'a> {
+    /// Connection ID, which both sides use.
+    pub connection: &'a [u8],
+    /// The version's two digits; none in the packets that follow and those of the server.
+    pub version: Option<[u8; 2]>,
+    /// Whether the client's hello (tag CHLO) or the server's rejection or hello (REJ, SHLO) is visible.
+    pub hello: bool,
+}
+
+impl<'a> Google<'a> {
+    /// Reads the visible bytes of a packet with a connection ID.
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        let mut c = Cursor::new(bytes);
+        let flags = c.u8()?;
+        let connection = (flags & 0x88 == 0x08 && flags & 0x40 == 0).then(|| c.take(8))??;
+        let version = match c.rest() {
+            [b'Q', b'0', a @ b'0'..=b'4', b @ b'0'..=b'9', ..] if flags & 1 != 0 => Some([*a, *b]),
+            _ if flags & 1 != 0 => return None,
+            _ => None,
+        };
+        let tag = |t: &[u8]| c.rest().get(..80).unwrap_or(c.rest()).windows(4).any(|w| w == t);
+        Some(Self { connection, version, hello: tag(b"CHLO") || tag(b"REJ\0") || tag(b"SHLO") })
     }
 }
 
@@ -179,6 +215,14 @@ mod tests {
         bad = initial();
         bad[5] = 21;
         assert!(Long::new(&bad, 1200).is_none());
+    }
+
+    #[test]
+    fn google_before_the_long_header() {
+        let m = b"\x0d\x01\x02\x03\x04\x05\x06\x07\x08Q043\x01aaaaaaaaaaaa\xa0\x01CHLO";
+        let g = Google::new(m).unwrap();
+        assert_eq!((g.connection.len(), g.version, g.hello), (8, Some(*b"43"), true));
+        assert!(Google::new(b"\x0d\x01\x02\x03\x04\x05\x06\x07\x08X043").is_none());
     }
 
     #[test]
