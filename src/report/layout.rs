@@ -152,6 +152,12 @@ impl Plan {
                 }
             }
             while total(&widths) > screen.width && shrink(columns, &mut widths) {}
+            // Narrower than any terminal in use: what still fits.
+            while total(&widths) > screen.width
+                && let Some(last) = widths.iter_mut().rfind(|width| width.is_some())
+            {
+                *last = None;
+            }
         }
         let used = total(&widths);
         let why =

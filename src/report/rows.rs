@@ -75,6 +75,7 @@ impl Entry {
         let (flows, _, bytes) = row.totals();
         let mark = if only_likely { "?" } else { "" };
         let mixed = row.mixed();
+        let bytes = if mixed { shown.bytes } else { bytes };
         let mut cells = vec![format!("{}{mark}", shown.verdict), port(row.key.port, row.key.transport)];
         if let Some(server) = row.key.server {
             cells.push(server.to_string());
@@ -84,7 +85,7 @@ impl Entry {
         cells.push(observed(shown));
         cells.push(sure(shown.band));
         cells.push(if shown.flows == flows { few(flows) } else { format!("{}/{}", few(shown.flows), few(flows)) });
-        cells.push(size(if mixed { shown.bytes } else { bytes }));
+        cells.push(size(bytes));
         let attention = match shown.verdict {
             Verdict::Mismatch | Verdict::Contradicted => true,
             Verdict::Unregistered => row.state != State::Dynamic,
@@ -193,7 +194,7 @@ fn names<'a>(protocol: &str, variants: impl Iterator<Item = &'a str>, also: &[&s
     let mut text = match variants.as_slice() {
         [] => protocol.to_owned(),
         [only] => format!("{protocol} {only}"),
-        several => format!("{protocol} {} variants", several.len()),
+        [first, others @ ..] => format!("{protocol} {first} +{}", others.len()),
     };
     for name in also {
         text.push_str(", ");
