@@ -170,9 +170,11 @@ impl<'a> Message<'a> {
         if self.id == 0 && plain && (self.top_bit || local) {
             return Dialect::Mdns;
         }
-        // RFC 4795 section 2.1.1: one question, nothing else in a query, no recursion; names of a single label.
-        let [questions, answers, authority, _] = self.counts;
-        let single = labels.len() == 1 && matches!(self.kind, 1 | 28 | 255) && questions == 1;
+        // RFC 4795 section 2.1.1: one question, nothing else in a query, no recursion; names of a single label, or below
+        // "local", which DNS does not serve.
+        let [questions, answers, authority, additional] = self.counts;
+        let unqualified = (labels.len() == 1 && matches!(self.kind, 1 | 28 | 255)) || (local && additional == 0);
+        let single = unqualified && questions == 1 && !self.name().ends_with("arpa");
         let query = !response && answers == 0 && authority == 0;
         if self.flags & 0x7fff & !0x0700 == 0
             && self.flags & 0x0100 == 0
