@@ -6,7 +6,7 @@ pub mod record;
 pub mod rows;
 pub mod serve;
 
-pub use record::{Counts, FlowRecord, IpProto, ServerBy, Summary};
+pub use record::{Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
 pub use rows::{Observed, PortRow, RowKey, Rows};
 
 use crate::packet::Transport;

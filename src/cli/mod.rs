@@ -1,5 +1,6 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
+mod choose;
 mod exit;
 mod explain;
 mod inputs;

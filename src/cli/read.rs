@@ -1,12 +1,13 @@
 //! `portproof read`: capture files in, one row per port out.
 
+use super::choose::{self, Choose};
 use super::exit::Outcome;
 use super::inputs::{Judged, Run};
 use super::registry::store;
 use super::text::Screen;
 use super::values::{self, By, ColourArg, MinBand, Output};
 use super::watch::Watch;
-use crate::pipeline::{Captured, Control, Options, PortSet};
+use crate::pipeline::{Captured, Control, HiddenCounts, Options, PortSet};
 use crate::protocol::Band;
 use crate::registry::Registry;
 use crate::report::text::counted;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 done; 1 --fail-on; 2 usage or unreadable input; 3 damaged, cut or interrupted.")]
 pub(super) struct Args {
-    /// Captures to judge; - is standard input, which is also read when nothing is named.
+    /// Captures to judge; - is standard input, which is also read when nothing is named. A filter expression as for
+    /// tcpdump may follow.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The same, as tcpdump has it.
@@ -53,6 +55,8 @@ pub(super) struct Args {
     /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
     #[arg(long, value_name = "PORTS", value_parser = values::ports)]
     ports: Option<PortSet>,
+    #[command(flatten)]
+    choose: Choose,
     /// Threads that recognise, beside the one that reads; several files are judged one a thread.
     #[arg(long, value_name = "N")]
     workers: Option<NonZero<u16>>,
@@ -82,7 +86,22 @@ impl Args {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    let mut paths: Vec<PathBuf> = args.read.iter().chain(&args.files).cloned().collect();
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut options = Options {
+        workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
+        batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
+        ports: args.ports.clone(),
+        by_endpoint: args.output == Output::Table && args.by == By::Endpoint,
+        ..Options::default()
+    };
+    let named = match args.choose.apply(&args.files, &mut options) {
+        Ok(named) => named,
+        Err(text) => {
+            say(&text);
+            return Ok(super::exit::FAILED);
+        }
+    };
+    let mut paths: Vec<PathBuf> = args.read.iter().cloned().chain(named).collect();
     if paths.is_empty() {
         if io::stdin().is_terminal() {
             eprintln!("portproof: name a capture, or pipe one in; see portproof read --help");
@@ -90,14 +109,6 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         }
         paths.push("-".into());
     }
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let options = Options {
-        workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
-        batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
-        ports: args.ports.clone(),
-        by_endpoint: args.output == Output::Table && args.by == By::Endpoint,
-        ..Options::default()
-    };
     let control = Arc::new(Control::default());
     let loaded = store::load();
     if let Some(warning) = &loaded.warning {
@@ -117,6 +128,8 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         summary: Summary { registry: registry.date().to_owned(), ..Summary::default() },
         outcome: Outcome::default(),
         unread: 0,
+        hidden: HiddenCounts::default(),
+        options: &options,
     };
     let watch = Watch::start(&control, total(&paths), true)?;
     let jobs = args.workers.map_or(cores, |n| usize::from(n.get()));
@@ -146,6 +159,8 @@ struct Reading<'a> {
     outcome: Outcome,
     /// Inputs not read because of a signal.
     unread: u64,
+    hidden: HiddenCounts,
+    options: &'a Options,
 }
 
 impl Reading<'_> {
@@ -175,7 +190,8 @@ impl Reading<'_> {
     }
 
     fn count(&mut self, captured: Captured) {
-        let Captured { name, rows, counts, flows, evicted, span, fault, interrupted, .. } = captured;
+        let Captured { name, rows, counts, flows, evicted, span, fault, interrupted, hidden, .. } = captured;
+        self.hidden.add(hidden);
         self.outcome.found |= reached(&rows, &self.args.fail_on, self.floor());
         self.outcome.partial |= interrupted;
         if let Some(fault) = &fault {
@@ -212,8 +228,11 @@ impl Reading<'_> {
             say(&format!("interrupted; {} not read", counted(self.unread, "input")));
         }
         let nothing = self.summary.counts.classified == 0 && self.summary.counts.received > 0;
-        if self.args.ports.is_some() && nothing {
-            say("0 packets matched --ports");
+        if nothing && self.args.choose.is_choosy(self.options) {
+            say("0 packets matched");
+        }
+        if let Some(hint) = choose::hint(self.hidden, self.options) {
+            say(&hint);
         }
         if !self.summary.captures.is_empty() || self.args.output == Output::Jsonl {
             self.report.finish(&self.summary)?;

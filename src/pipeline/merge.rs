@@ -178,6 +178,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         decision,
         claim,
         judgement,
+        direction: None,
     }
 }
 

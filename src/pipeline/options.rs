@@ -1,6 +1,8 @@
 //! What a run is told, and how it is watched and stopped from outside.
 
-use crate::packet::{Packet, Transport};
+use super::{Network, Window};
+use crate::capture::Filter;
+use crate::packet::{Packet, Transport, TunnelView};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A set of ports, some of them of one transport only.
@@ -31,6 +33,16 @@ pub struct Options {
     pub batch: usize,
     /// Only these ports.
     pub ports: Option<PortSet>,
+    /// Only packets of these hosts; empty: all.
+    pub hosts: Vec<Network>,
+    /// Who is inside, for the direction of flows; empty: not known.
+    pub local: Vec<Network>,
+    /// Only frames of this time.
+    pub window: Window,
+    /// Only frames that this takes.
+    pub filter: Option<Filter>,
+    /// Which layers of tunnelled packets are judged.
+    pub tunnels: TunnelView,
     /// Flows kept at a time, live and ended ones together, over all workers.
     pub max_flows: usize,
     /// Bytes that the heads of undecided flows may hold, over all workers.
@@ -49,6 +61,11 @@ impl Default for Options {
             workers: 1,
             batch: 256,
             ports: None,
+            hosts: Vec::new(),
+            local: Vec::new(),
+            window: Window::default(),
+            filter: None,
+            tunnels: TunnelView::default(),
             max_flows: 2_000_000,
             head_memory: 128 << 20,
             udp_idle: 120_000_000_000,

@@ -1,11 +1,12 @@
 //! A capture through the pipeline: the capture thread reads and parses, workers recognise, the merge judges.
 
 use super::merge::{self, Merged};
+use super::select::{self, Network};
 use super::shard::{Harvest, Hashed, Shard};
-use super::{Control, Options};
-use crate::capture::{Block, CaptureError, CaptureFile};
+use super::{Control, Hidden, HiddenCounts, Options};
+use crate::capture::{Block, CaptureError, CaptureFile, Programs};
 use crate::flow::FlowKey;
-use crate::packet::{Fate, Other, Packet, Parser, Time};
+use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord, IpProto, Rows};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -42,12 +43,19 @@ pub struct Captured {
     pub fault: Option<CaptureError>,
     /// Whether it was ended before its end.
     pub interrupted: bool,
+    /// What a filter expression left out although it asked for its port.
+    pub hidden: HiddenCounts,
+    local: Vec<Network>,
 }
 
 impl Captured {
     /// The judged flows, by first frame.
     pub fn records<'a>(&'a self, registry: &'a Registry) -> impl Iterator<Item = FlowRecord<'a>> {
-        (1..).zip(&self.flows_kept).map(|(id, merged)| merge::record(id, merged, registry))
+        (1..).zip(&self.flows_kept).map(|(id, merged)| {
+            let mut flow = merge::record(id, merged, registry);
+            flow.direction = (!self.local.is_empty()).then(|| select::direction(&self.local, &flow));
+            flow
+        })
     }
 }
 
@@ -88,6 +96,8 @@ pub fn read_capture(
         span: intake.span,
         fault: intake.fault,
         interrupted: intake.interrupted,
+        hidden: intake.hidden.map(|hidden| hidden.seen).unwrap_or_default(),
+        local: options.local.clone(),
     }
 }
 
@@ -104,13 +114,16 @@ struct Intake<'a> {
     fault: Option<CaptureError>,
     interrupted: bool,
     parsed: Vec<Packet>,
+    start: Option<Time>,
+    programs: Option<Programs>,
+    hidden: Option<Hidden>,
 }
 
 impl<'a> Intake<'a> {
     fn new(file: CaptureFile, options: &'a Options, control: &'a Control, hasher: &'a RandomState) -> Self {
         Self {
             file,
-            parser: Parser::new(),
+            parser: Parser::with_tunnels(options.tunnels),
             options,
             control,
             hasher,
@@ -120,6 +133,9 @@ impl<'a> Intake<'a> {
             fault: None,
             interrupted: false,
             parsed: Vec::new(),
+            start: None,
+            programs: options.filter.clone().map(Programs::new),
+            hidden: options.filter.as_ref().and_then(Hidden::by),
         }
     }
 
@@ -151,11 +167,15 @@ impl<'a> Intake<'a> {
                 None => (frame.time, frame.time),
                 Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
             });
+            if !self.chosen(&frame) {
+                self.counts.filtered += 1;
+                continue;
+            }
             match self.parser.parse(&frame, reference.start, &mut self.parsed) {
                 Fate::Flows => {
                     let mut taken = false;
                     for packet in self.parsed.drain(..) {
-                        if self.options.ports.as_ref().is_none_or(|ports| ports.takes(&packet)) {
+                        if wanted(self.options, &packet) {
                             taken = true;
                             give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
                         }
@@ -178,12 +198,25 @@ impl<'a> Intake<'a> {
         self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
     }
 
+    /// Whether time and filter take the frame.
+    fn chosen(&mut self, frame: &Frame<'_>) -> bool {
+        let start = *self.start.get_or_insert(frame.time);
+        if !self.options.window.contains(frame.time, start) {
+            return false;
+        }
+        let taken = self.programs.as_mut().is_none_or(|programs| programs.takes(frame));
+        if !taken && let Some(hidden) = &mut self.hidden {
+            hidden.refused(frame);
+        }
+        taken
+    }
+
     /// Hands on what the parser still holds: the starts of datagrams whose other fragments never came. Their frames are
     /// counted already, and their bytes lie in no block.
     fn finish(&mut self, mut give: impl FnMut(Hashed)) {
         self.parser.finish(&mut self.parsed);
         for packet in self.parsed.drain(..) {
-            if self.options.ports.as_ref().is_none_or(|ports| ports.takes(&packet)) {
+            if wanted(self.options, &packet) {
                 give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
             }
         }
@@ -198,6 +231,11 @@ impl<'a> Intake<'a> {
         };
         self.others.iter().map(named).collect()
     }
+}
+
+/// Whether ports and hosts take the packet.
+fn wanted(options: &Options, packet: &Packet) -> bool {
+    options.ports.as_ref().is_none_or(|ports| ports.takes(packet)) && select::concerns(&options.hosts, packet)
 }
 
 /// Everything in this thread.

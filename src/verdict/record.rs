@@ -36,6 +36,34 @@ impl ServerBy {
     }
 }
 
+/// Which way a flow goes, from who asks to who serves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// From outside to inside.
+    Inbound,
+    /// From inside to outside.
+    Outbound,
+    /// Both ends are inside.
+    Internal,
+    /// Both ends are outside.
+    External,
+    /// One end is inside, but nobody serves.
+    Unknown,
+}
+
+impl Direction {
+    /// The word of the flow records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::Internal => "internal",
+            Self::External => "external",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One judged flow. Pairs are (client, server).
 #[derive(Clone, Debug)]
 pub struct FlowRecord<'a> {
@@ -69,6 +97,8 @@ pub struct FlowRecord<'a> {
     pub claim: Claim<'a>,
     /// The verdict.
     pub judgement: Judgement,
+    /// Which way it goes, where it is known who is inside.
+    pub direction: Option<Direction>,
 }
 
 impl FlowRecord<'_> {

@@ -112,6 +112,9 @@ pub(super) struct Flow<'a> {
     /// Posterior odds, as a power of two; null where nothing was found at all.
     odds: Option<f64>,
     details: BTreeMap<&'static str, Vec<&'a str>>,
+    /// Which way it goes; only where it was said who is inside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    direction: Option<&'static str>,
 }
 
 impl<'a> Flow<'a> {
@@ -155,6 +158,7 @@ impl<'a> Flow<'a> {
             suspected: decision.and_then(|d| d.suspected),
             odds: decision.filter(|d| !d.evidence.is_empty()).map(|d| d.odds.as_f64()),
             details,
+            direction: flow.direction.map(|d| d.name()),
         }
     }
 }
