@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod filter;
 mod framing;
+mod merge;
 mod pcap;
 mod pcapng;
 
@@ -13,3 +14,4 @@ pub use block::{Block, FrameRef};
 pub use error::{CaptureError, Fault};
 pub use file::CaptureFile;
 pub use filter::{Filter, Programs};
+pub use merge::{Merged, Source};

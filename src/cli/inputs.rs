@@ -1,6 +1,6 @@
 //! Inputs: opened, judged (several at a time if there are several), and handed on in argument order.
 
-use crate::capture::{CaptureError, CaptureFile};
+use crate::capture::{CaptureError, CaptureFile, Merged};
 use crate::pipeline::{Captured, Control, Options, read_capture};
 use crate::registry::Registry;
 use std::collections::BTreeMap;
@@ -34,6 +34,17 @@ impl Run<'_> {
         let name = path.display().to_string();
         let read = |file| read_capture(file, &name, options, self.registry, self.control);
         Some(CaptureFile::open(path).map(read))
+    }
+
+    /// Judges all inputs as one capture in time order. `refused` takes what is none.
+    pub(super) fn judge_merged(&self, paths: &[PathBuf], refused: impl FnMut(&Path, CaptureError)) -> Captured {
+        let first = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
+        let name = match paths.len() {
+            0 | 1 => first,
+            several => format!("{first} + {} more", several - 1),
+        };
+        let merged = Merged::open(paths, refused);
+        read_capture(merged, &name, self.options, self.registry, self.control)
     }
 
     /// Judges the inputs, `jobs` at a time, and hands the results to `take` in their order.

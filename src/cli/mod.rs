@@ -2,8 +2,10 @@
 
 mod choose;
 mod exit;
+mod expand;
 mod explain;
 mod inputs;
+mod out;
 pub mod port;
 mod read;
 pub mod registry;

@@ -2,17 +2,21 @@
 
 use super::choose::{self, Choose};
 use super::exit::Outcome;
+use super::expand::{self, Expanded};
 use super::inputs::{Judged, Run};
+use super::out::OutFile;
 use super::registry::store;
 use super::text::Screen;
 use super::values::{self, By, ColourArg, MinBand, Output};
 use super::watch::Watch;
+use crate::capture::{CaptureError, Fault};
 use crate::pipeline::{Captured, Control, HiddenCounts, Options, PortSet};
 use crate::protocol::Band;
 use crate::registry::Registry;
 use crate::report::text::counted;
-use crate::report::{Jsonl, Report, Style, Table};
+use crate::report::{Choice, Csv, Jsonl, Report, Style, Table};
 use crate::verdict::{Rows, Summary, Verdict};
+use std::collections::HashSet;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -22,7 +26,7 @@ use std::sync::Arc;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 done; 1 --fail-on; 2 usage or unreadable input; 3 damaged, cut or interrupted.")]
 pub(super) struct Args {
-    /// Captures to judge; - is standard input, which is also read when nothing is named. A filter expression as for
+    /// Captures to judge, and directories of captures; - is standard input, which is also read when nothing is named. A filter expression as for
     /// tcpdump may follow.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
@@ -60,6 +64,15 @@ pub(super) struct Args {
     /// Threads that recognise, beside the one that reads; several files are judged one a thread.
     #[arg(long, value_name = "N")]
     workers: Option<NonZero<u16>>,
+    /// Files judged at a time.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZero<u16>>,
+    /// Judge all captures as one, in time order: a flow goes on from file to file.
+    #[arg(long)]
+    merge: bool,
+    /// Write to a file, which is there whole or not at all.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Packets handed on at a time.
     #[arg(long, value_name = "N", hide = true)]
     batch: Option<NonZero<u16>>,
@@ -69,9 +82,16 @@ pub(super) struct Args {
 }
 
 impl Args {
+    fn choice(&self, only: Option<Vec<Verdict>>) -> Choice {
+        Choice { only, min_band: self.min_band.map(Band::from), top: self.top.map(NonZero::get) }
+    }
+
     fn style(&self, only: Option<Vec<Verdict>>) -> Style {
         Style {
-            screen: Screen::of_stdout_with(self.color.into()),
+            screen: match self.out {
+                None => Screen::of_stdout_with(self.color.into()),
+                Some(_) => Screen { colour: self.color == ColourArg::Always, ..Screen::PLAIN },
+            },
             by: self.by.into(),
             all: self.all,
             only,
@@ -91,9 +111,13 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
         batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
         ports: args.ports.clone(),
-        by_endpoint: args.output == Output::Table && args.by == By::Endpoint,
+        by_endpoint: args.output != Output::Jsonl && args.by == By::Endpoint,
         ..Options::default()
     };
+    if args.output == Output::Csv && args.by == By::Flow {
+        say("--output csv has a record for each port or endpoint; for flows take --output jsonl");
+        return Ok(super::exit::FAILED);
+    }
     let named = match args.choose.apply(&args.files, &mut options) {
         Ok(named) => named,
         Err(text) => {
@@ -109,34 +133,62 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         }
         paths.push("-".into());
     }
+    let Expanded { files: paths, found, faults, .. } = expand::expand(paths);
+    let out_file = match args.out.as_deref().map(OutFile::create).transpose() {
+        Ok(file) => file,
+        Err(error) => {
+            say(&error.to_string());
+            return Ok(super::exit::FAILED);
+        }
+    };
     let control = Arc::new(Control::default());
     let loaded = store::load();
     if let Some(warning) = &loaded.warning {
         say(warning);
     }
     let registry: &Registry = &loaded.registry;
-    let out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let sink: Box<dyn Write> = match &out_file {
+        Some(file) => Box::new(file.writer()?),
+        None => Box::new(io::stdout().lock()),
+    };
+    let out = BufWriter::with_capacity(1 << 16, sink);
     let only = (!args.only.is_empty()).then(|| args.only.clone());
     let report: Box<dyn Report> = match args.output {
         Output::Jsonl => Box::new(Jsonl::new(out, only)),
         Output::Table => Box::new(Table::new(out, args.style(only))),
+        Output::Csv => Box::new(Csv::new(out, args.choice(only))),
     };
     let mut reading = Reading {
         args,
         registry,
         report,
         summary: Summary { registry: registry.date().to_owned(), ..Summary::default() },
-        outcome: Outcome::default(),
+        outcome: Outcome { failed: !faults.is_empty(), ..Outcome::default() },
+        found,
         unread: 0,
         hidden: HiddenCounts::default(),
         options: &options,
     };
+    faults.iter().for_each(|fault| say(fault));
     let watch = Watch::start(&control, total(&paths), true)?;
-    let jobs = args.workers.map_or(cores, |n| usize::from(n.get()));
+    let jobs = args.jobs.or(args.workers).map_or(cores, |n| usize::from(n.get()));
     let run = Run { options: &options, registry, control: &control };
-    run.judge_all(&paths, jobs, |path, judged| reading.take(path, judged))?;
+    let done = if args.merge {
+        let captured = run.judge_merged(&paths, |path, error| reading.refuse(path, &error));
+        reading.summary.merged = true;
+        reading.take_captured(captured)
+    } else {
+        run.judge_all(&paths, jobs, |path, judged| reading.take(path, judged))
+    };
     drop(watch);
-    reading.finish()
+    let code = done.and_then(|()| reading.finish());
+    match out_file {
+        None => code,
+        Some(file) => {
+            let code = code.map_err(|error| file.fault(&error))?;
+            file.commit().map(|()| code)
+        }
+    }
 }
 
 /// Bytes of all inputs, if they are known.
@@ -161,19 +213,30 @@ struct Reading<'a> {
     unread: u64,
     hidden: HiddenCounts,
     options: &'a Options,
+    /// Inputs that were found in directories.
+    found: HashSet<PathBuf>,
 }
 
 impl Reading<'_> {
-    fn take(&mut self, _path: &Path, judged: Judged) -> io::Result<()> {
+    /// Says why an input is no capture. What only lay in a directory is skipped.
+    fn refuse(&mut self, path: &Path, error: &CaptureError) {
+        if self.found.contains(path) && matches!(error.fault, Fault::NotACapture(_) | Fault::Empty) {
+            self.summary.skipped += 1;
+            return;
+        }
+        say(&error.to_string());
+        if error.is_damage() {
+            self.outcome.partial = true;
+        } else {
+            self.outcome.failed = true;
+        }
+    }
+
+    fn take(&mut self, path: &Path, judged: Judged) -> io::Result<()> {
         let captured = match judged {
             Some(Ok(captured)) => captured,
             Some(Err(error)) => {
-                say(&error.to_string());
-                if error.is_damage() {
-                    self.outcome.partial = true;
-                } else {
-                    self.outcome.failed = true;
-                }
+                self.refuse(path, &error);
                 return Ok(());
             }
             None => {
@@ -181,6 +244,10 @@ impl Reading<'_> {
                 return Ok(());
             }
         };
+        self.take_captured(captured)
+    }
+
+    fn take_captured(&mut self, captured: Captured) -> io::Result<()> {
         if self.args.output == Output::Jsonl || self.args.by == By::Flow {
             captured.records(self.registry).try_for_each(|flow| self.report.flow(&captured.name, &flow))?;
         }
@@ -190,11 +257,11 @@ impl Reading<'_> {
     }
 
     fn count(&mut self, captured: Captured) {
-        let Captured { name, rows, counts, flows, evicted, span, fault, interrupted, hidden, .. } = captured;
+        let Captured { name, rows, counts, flows, evicted, span, fault, faults, interrupted, hidden, .. } = captured;
         self.hidden.add(hidden);
         self.outcome.found |= reached(&rows, &self.args.fail_on, self.floor());
         self.outcome.partial |= interrupted;
-        if let Some(fault) = &fault {
+        for fault in fault.iter().chain(&faults) {
             say(&fault.to_string());
             if fault.is_damage() {
                 self.outcome.partial = true;
@@ -231,10 +298,17 @@ impl Reading<'_> {
         if nothing && self.args.choose.is_choosy(self.options) {
             say("0 packets matched");
         }
+        if self.summary.skipped > 0 {
+            say(&format!("{} skipped: no captures", counted(self.summary.skipped, "file")));
+        }
+        if self.summary.counts.duplicates > 0 {
+            let frames = counted(self.summary.counts.duplicates, "packet");
+            say(&format!("{frames} seen again, on another interface or mirror port, and counted once in their flows"));
+        }
         if let Some(hint) = choose::hint(self.hidden, self.options) {
             say(&hint);
         }
-        if !self.summary.captures.is_empty() || self.args.output == Output::Jsonl {
+        if !self.summary.captures.is_empty() || self.args.output != Output::Table {
             self.report.finish(&self.summary)?;
         }
         Ok(self.outcome.code())

@@ -55,6 +55,8 @@ pub(super) enum Output {
     Table,
     /// JSON Lines: one object a line for each flow, port, kind of traffic without ports, and a summary.
     Jsonl,
+    /// Comma-separated values (RFC 4180) with a header: one record for each port of each capture.
+    Csv,
 }
 
 /// What a row of the table is.

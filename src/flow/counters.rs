@@ -22,6 +22,8 @@ pub struct Flow {
     pub visible: [u8; 2],
     /// Outermost VLAN identifier of the first packet.
     pub vlan: Option<u16>,
+    /// Packets that were seen again, and not counted again.
+    pub duplicates: u32,
     initial: [u32; 2],
     acknowledged: [u32; 2],
     facts: u16,
@@ -50,6 +52,7 @@ impl Flow {
             bytes: [0; 2],
             visible: [0; 2],
             vlan: packet.vlan,
+            duplicates: 0,
             initial: [0; 2],
             acknowledged: [0; 2],
             facts: if from_low == originates { LOW_ORIGINATES } else { 0 },
@@ -164,6 +167,8 @@ mod tests {
             transport: Transport::Tcp,
             tunnel: None,
             vlan: None,
+            ip_id: None,
+            duplicate: false,
             tcp: Some(tcp),
             wire_len: len,
             payload: Payload::Block(0..0),

@@ -54,6 +54,8 @@ mod tests {
             transport: Transport::Udp,
             tunnel: None,
             vlan: None,
+            ip_id: None,
+            duplicate: false,
             tcp: None,
             wire_len: 0,
             payload: Payload::Block(0..0),

@@ -3,6 +3,7 @@
 use super::rest::{Rest, be16, be32};
 use super::transport::fate;
 use super::{Fate, Ip, Malformed};
+use std::num::NonZero;
 
 /// An IP header and what it carries.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Datagram<'a> {
     pub v6: bool,
     /// IP protocol number of the payload.
     pub protocol: u8,
+    /// IPv4's identification, where it is not 0.
+    pub id: Option<NonZero<u16>>,
     /// Set when the payload is a fragment.
     pub fragment: Option<FragmentHeader>,
     pub payload: Rest<'a>,
@@ -66,6 +69,7 @@ pub(super) fn v4(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
         destination: Ip::v4([d0, d1, d2, d3]),
         v6: false,
         protocol,
+        id: NonZero::new(be16(header, 4)),
         fragment,
         payload,
     })
@@ -91,6 +95,7 @@ pub(super) fn v6(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
         destination: address(24),
         v6: true,
         protocol: header[6],
+        id: None,
         fragment: None,
         payload,
     };

@@ -240,6 +240,7 @@ fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
         destination: whole.key.destination,
         v6: whole.key.protocol.is_none(),
         protocol: whole.protocol,
+        id: None,
         fragment: None,
         payload: Rest { data: &whole.bytes, wire, at: 0 },
     };
@@ -272,6 +273,8 @@ fn push(context: &Context, datagram: &Datagram<'_>, segment: &Segment<'_>, out: 
         transport: segment.transport,
         tunnel: context.tunnel,
         vlan: context.vlan,
+        ip_id: datagram.id,
+        duplicate: false,
         tcp: segment.tcp,
         wire_len: segment.payload.wire,
         payload,

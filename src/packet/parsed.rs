@@ -2,6 +2,7 @@
 
 use super::{Endpoint, Time, Transport};
 use std::fmt;
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,6 +32,17 @@ pub enum Payload {
     Block(Range<u32>),
     /// A buffer of its own: the packet was put together from fragments.
     Owned(Arc<[u8]>),
+}
+
+impl Payload {
+    /// The bytes, where `block` holds the frame.
+    #[inline]
+    pub fn of<'a>(&'a self, block: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Block(range) => block.get(range.start as usize..range.end as usize).unwrap_or_default(),
+            Self::Owned(bytes) => bytes,
+        }
+    }
 }
 
 /// The encapsulations that are opened.
@@ -125,6 +137,10 @@ pub struct Packet {
     pub tunnel: Option<Tunnel>,
     /// The outermost VLAN identifier. Reported, not part of the flow key: the directions may differ.
     pub vlan: Option<u16>,
+    /// IPv4's identification, where it is not 0.
+    pub ip_id: Option<NonZero<u16>>,
+    /// The same packet was seen before, on another interface or mirror port.
+    pub duplicate: bool,
     /// TCP header fields.
     pub tcp: Option<TcpFields>,
     /// Length of the transport payload on the wire, from the IP and UDP headers.

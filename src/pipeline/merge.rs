@@ -175,6 +175,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         bytes: pair(&flow.bytes),
         tunnel: flow.key.tunnel,
         vlan: flow.vlan,
+        duplicates: flow.duplicates,
         decision,
         claim,
         judgement,

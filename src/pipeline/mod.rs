@@ -1,5 +1,6 @@
 //! From a capture to judged flows: threads, channels, shards, merge, and the counters that add up.
 
+mod duplicate;
 mod hidden;
 pub mod merge;
 mod options;

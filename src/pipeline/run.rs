@@ -1,10 +1,11 @@
 //! A capture through the pipeline: the capture thread reads and parses, workers recognise, the merge judges.
 
+use super::duplicate::Duplicates;
 use super::merge::{self, Merged};
 use super::select::{self, Network};
 use super::shard::{Harvest, Hashed, Shard};
 use super::{Control, Hidden, HiddenCounts, Options};
-use crate::capture::{Block, CaptureError, CaptureFile, Programs};
+use crate::capture::{Block, CaptureError, Programs, Source};
 use crate::flow::FlowKey;
 use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
 use crate::registry::Registry;
@@ -41,6 +42,8 @@ pub struct Captured {
     pub span: Option<(Time, Time)>,
     /// What was wrong with the capture.
     pub fault: Option<CaptureError>,
+    /// What ended parts of it, where several captures were merged.
+    pub faults: Vec<CaptureError>,
     /// Whether it was ended before its end.
     pub interrupted: bool,
     /// What a filter expression left out although it asked for its port.
@@ -61,14 +64,14 @@ impl Captured {
 
 /// Reads and judges a capture.
 pub fn read_capture(
-    file: CaptureFile,
+    file: impl Source + 'static,
     name: &str,
     options: &Options,
     registry: &Registry,
     control: &Control,
 ) -> Captured {
     let hasher = RandomState::default();
-    let mut intake = Intake::new(file, options, control, &hasher);
+    let mut intake = Intake::new(Box::new(file), options, control, &hasher);
     let harvests = if options.workers == 0 { vec![alone(&mut intake)] } else { threaded(&mut intake) };
     let mut rows = Rows::new(options.by_endpoint);
     let (mut flows, mut evicted, mut hurried) = (Vec::new(), 0, 0);
@@ -80,6 +83,7 @@ pub fn read_capture(
             evicted += 1;
         }
     }
+    intake.counts.dropped_interface = intake.file.dropped();
     let flows_kept = merge::merge(flows, registry);
     for (id, merged) in (1..).zip(&flows_kept) {
         rows.add(&merge::record(id, merged, registry));
@@ -95,6 +99,7 @@ pub fn read_capture(
         hurried,
         span: intake.span,
         fault: intake.fault,
+        faults: intake.file.faults(),
         interrupted: intake.interrupted,
         hidden: intake.hidden.map(|hidden| hidden.seen).unwrap_or_default(),
         local: options.local.clone(),
@@ -103,7 +108,7 @@ pub fn read_capture(
 
 /// The capture thread's side: frames to packets, and the counters.
 struct Intake<'a> {
-    file: CaptureFile,
+    file: Box<dyn Source>,
     parser: Parser,
     options: &'a Options,
     control: &'a Control,
@@ -114,13 +119,14 @@ struct Intake<'a> {
     fault: Option<CaptureError>,
     interrupted: bool,
     parsed: Vec<Packet>,
+    duplicates: Duplicates,
     start: Option<Time>,
     programs: Option<Programs>,
     hidden: Option<Hidden>,
 }
 
 impl<'a> Intake<'a> {
-    fn new(file: CaptureFile, options: &'a Options, control: &'a Control, hasher: &'a RandomState) -> Self {
+    fn new(file: Box<dyn Source>, options: &'a Options, control: &'a Control, hasher: &'a RandomState) -> Self {
         Self {
             file,
             parser: Parser::with_tunnels(options.tunnels),
@@ -133,6 +139,7 @@ impl<'a> Intake<'a> {
             fault: None,
             interrupted: false,
             parsed: Vec::new(),
+            duplicates: Duplicates::default(),
             start: None,
             programs: options.filter.clone().map(Programs::new),
             hidden: options.filter.as_ref().and_then(Hidden::by),
@@ -173,13 +180,17 @@ impl<'a> Intake<'a> {
             }
             match self.parser.parse(&frame, reference.start, &mut self.parsed) {
                 Fate::Flows => {
-                    let mut taken = false;
-                    for packet in self.parsed.drain(..) {
+                    let (mut taken, mut again) = (false, false);
+                    for mut packet in self.parsed.drain(..) {
                         if wanted(self.options, &packet) {
+                            let payload = packet.payload.of(&block.bytes);
+                            packet.duplicate = self.duplicates.seen(&packet, payload);
                             taken = true;
+                            again |= packet.duplicate;
                             give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
                         }
                     }
+                    self.counts.duplicates += u64::from(again);
                     if taken {
                         self.counts.classified += 1;
                     } else {

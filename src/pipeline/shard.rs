@@ -3,7 +3,7 @@
 use super::Options;
 use super::undecided::{Progress, Undecided};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
-use crate::packet::{Packet, Payload, Transport};
+use crate::packet::{Packet, Transport};
 use crate::protocol::Decision;
 use std::collections::VecDeque;
 
@@ -112,10 +112,7 @@ impl Shard {
             places.push((place, from_low));
         }
         for ((hash, packet), &(place, from_low)) in packets.iter().zip(&places) {
-            let payload = match &packet.payload {
-                Payload::Block(range) => block.get(range.start as usize..range.end as usize).unwrap_or_default(),
-                Payload::Owned(bytes) => bytes,
-            };
+            let payload = packet.payload.of(block);
             // Eviction within this batch may have given the slot to another flow.
             let key = FlowKey::of(packet).0;
             let place = match self.table.get(place) {
@@ -166,6 +163,10 @@ impl Shard {
             self.ended.push(ended);
         }
         let Some(slot) = self.table.get_mut(place) else { return };
+        if packet.duplicate {
+            slot.flow.duplicates = slot.flow.duplicates.saturating_add(1);
+            return;
+        }
         let dir = slot.flow.dir(from_low);
         slot.flow.count(packet, dir, payload.len());
         if packet.wire_len == 0 || matches!(slot.stage, Stage::Closed(_)) {

@@ -1,6 +1,7 @@
 //! Reports: what is printed of the judged results. One file per format.
 
 mod community;
+mod csv;
 mod jsonl;
 mod layout;
 mod rows;
@@ -10,6 +11,7 @@ pub mod when;
 pub mod why;
 
 pub use community::community_id;
+pub use csv::{Choice, Csv};
 pub use jsonl::Jsonl;
 pub use table::{By, Style, Table};
 

@@ -218,7 +218,7 @@ impl<W: Write> Table<W> {
             Some(flow) => format!("--flow {flow}"),
             None => format!("--port {}", port(entry.key.port, entry.key.transport)),
         };
-        (capture != "-").then(|| format!("portproof explain {} {choice}", quoted(capture)))
+        (capture != "-" && !summary.merged).then(|| format!("portproof explain {} {choice}", quoted(capture)))
     }
 }
 

@@ -91,6 +91,8 @@ pub struct FlowRecord<'a> {
     pub tunnel: Option<Tunnel>,
     /// Outermost VLAN identifier of the first packet.
     pub vlan: Option<u16>,
+    /// Packets that were seen again, and are counted once.
+    pub duplicates: u32,
     /// What recognition concluded; `None` when there was no payload.
     pub decision: Option<&'a Decision>,
     /// What the registry claims of the server's port.
@@ -139,7 +141,7 @@ pub struct IpProto {
 }
 
 /// Frames, counted once each by their outermost fate: received = classified + other + malformed + filtered +
-/// dropped_queue. Kernel and interface drops stand outside. `truncated` is a property and no fate.
+/// dropped_queue. Kernel and interface drops stand outside. `truncated` and `duplicates` are properties and no fates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Frames read.
@@ -160,6 +162,8 @@ pub struct Counts {
     pub dropped_interface: u64,
     /// Cut by the snaplen.
     pub truncated: u64,
+    /// With a packet in it that was seen before, on another interface or mirror port.
+    pub duplicates: u64,
 }
 
 impl Counts {
@@ -174,6 +178,7 @@ impl Counts {
         self.dropped_kernel += other.dropped_kernel;
         self.dropped_interface += other.dropped_interface;
         self.truncated += other.truncated;
+        self.duplicates += other.duplicates;
     }
 
     /// Whether every received frame has exactly one fate.
@@ -197,4 +202,8 @@ pub struct Summary {
     pub evicted: u64,
     /// First and last packet.
     pub span: Option<(Time, Time)>,
+    /// Files in directories that are no captures.
+    pub skipped: u64,
+    /// The captures were read as one.
+    pub merged: bool,
 }

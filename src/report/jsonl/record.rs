@@ -97,6 +97,8 @@ pub(super) struct Flow<'a> {
     bytes: Pair,
     tunnel: Option<String>,
     vlan: Option<u16>,
+    /// Packets that were seen again, and are counted once.
+    duplicates: u32,
     protocol: &'static str,
     variant: Option<&'a str>,
     also: &'a [&'static str],
@@ -144,6 +146,7 @@ impl<'a> Flow<'a> {
             bytes: flow.bytes.into(),
             tunnel: flow.tunnel.map(tunnel_text),
             vlan: flow.vlan,
+            duplicates: flow.duplicates,
             protocol: flow.protocol(),
             variant: hinted.and_then(|d| d.variant.as_deref()),
             also: named.map_or(&[], |d| &d.also),
@@ -285,6 +288,7 @@ struct Frames {
     dropped_kernel: u64,
     dropped_interface: u64,
     truncated: u64,
+    duplicates: u64,
 }
 
 impl From<Counts> for Frames {
@@ -299,6 +303,7 @@ impl From<Counts> for Frames {
             dropped_kernel,
             dropped_interface,
             truncated,
+            duplicates,
         } = counts;
         Self {
             received,
@@ -310,6 +315,7 @@ impl From<Counts> for Frames {
             dropped_kernel,
             dropped_interface,
             truncated,
+            duplicates,
         }
     }
 }
@@ -333,6 +339,8 @@ pub(super) struct SummaryLine<'a> {
     evicted: u64,
     ports: usize,
     span: Option<Span>,
+    /// Files in directories that are no captures.
+    skipped: u64,
 }
 
 impl<'a> SummaryLine<'a> {
@@ -348,6 +356,7 @@ impl<'a> SummaryLine<'a> {
             evicted: summary.evicted,
             ports,
             span: summary.span.map(|(first, last)| Span { first: rfc3339(first), last: rfc3339(last) }),
+            skipped: summary.skipped,
         }
     }
 }

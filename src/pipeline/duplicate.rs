@@ -1,0 +1,141 @@
+//! The same packet seen twice: on several interfaces (`-i any`), or on both ports of a mirror, tagged and untagged.
+//!
+//! Two packets are one when everything that a host sets is equal (ends, IPv4 identification, TCP numbers and flags,
+//! lengths, payload) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
+//! a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer (OpenVPN's reset 2 s,
+//! DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
+//!
+//! It is done in the capture's order by the thread that reads, over a table of fixed size, so that the number of workers
+//! changes nothing.
+
+use crate::packet::{Packet, Time, Transport};
+use foldhash::fast::FixedState;
+use std::hash::{BuildHasher, Hasher};
+use std::num::NonZero;
+
+/// Longest time between two sights of a packet, nanoseconds.
+const CLOSE: i64 = 1_000_000;
+/// The same, when the VLANs differ.
+const CLOSE_ACROSS: i64 = 100_000_000;
+/// Packets remembered: 4 in each of 4,096 sets, about 10 ms at a million packets a second.
+const SETS: usize = 4096;
+const WAYS: usize = 4;
+
+/// The packets seen last.
+#[derive(Debug)]
+pub(super) struct Duplicates {
+    sets: Vec<[Seen; WAYS]>,
+    hasher: FixedState,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    print: u64,
+    time: Time,
+    frame: u64,
+    vlan: Option<u16>,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        let nothing = Seen { print: 0, time: Time(i64::MIN), frame: 0, vlan: None };
+        Self { sets: vec![[nothing; WAYS]; SETS], hasher: FixedState::default() }
+    }
+}
+
+impl Duplicates {
+    /// Whether the packet was seen in an earlier frame; if not, it is remembered.
+    pub(super) fn seen(&mut self, packet: &Packet, payload: &[u8]) -> bool {
+        // A bare acknowledgement without an identification may rightly be sent twice.
+        if packet.ip_id.is_none() && payload.is_empty() {
+            return false;
+        }
+        let print = self.print(packet, payload);
+        let Some(set) = self.sets.get_mut(print as usize % SETS) else { return false };
+        let twin = |seen: &&mut Seen| {
+            let apart = packet.time.since(seen.time).unsigned_abs();
+            let close = if seen.vlan == packet.vlan { CLOSE } else { CLOSE_ACROSS };
+            seen.print == print && seen.frame != packet.frame && apart <= close as u64
+        };
+        if set.iter_mut().find(twin).is_some() {
+            return true;
+        }
+        let new = Seen { print, time: packet.time, frame: packet.frame, vlan: packet.vlan };
+        if let Some(oldest) = set.iter_mut().min_by_key(|seen| seen.frame) {
+            *oldest = new;
+        }
+        false
+    }
+
+    fn print(&self, packet: &Packet, payload: &[u8]) -> u64 {
+        let mut state = self.hasher.build_hasher();
+        for end in [packet.source, packet.destination] {
+            state.write(&end.ip.0);
+            state.write_u16(end.port);
+        }
+        state.write_u8(u8::from(packet.transport == Transport::Tcp));
+        state.write_u64(packet.tunnel.map_or(0, |t| 1 << 40 | (t.kind as u64) << 32 | u64::from(t.id.unwrap_or(0))));
+        state.write_u16(packet.ip_id.map_or(0, NonZero::get));
+        if let Some(tcp) = packet.tcp {
+            state.write_u32(tcp.sequence);
+            state.write_u32(tcp.acknowledgement);
+            let flags = [tcp.syn, tcp.ack, tcp.fin, tcp.rst];
+            state.write_u8(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
+        }
+        state.write_u32(packet.wire_len);
+        state.write(payload);
+        state.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Endpoint, Ip, Payload};
+
+    fn packet(frame: u64, time: i64) -> Packet {
+        let end = |last, port| Endpoint { ip: Ip::v4([10, 0, 0, last]), port };
+        Packet {
+            frame,
+            time: Time(time),
+            source: end(1, 40000),
+            destination: end(2, 1197),
+            transport: Transport::Udp,
+            tunnel: None,
+            vlan: None,
+            ip_id: NonZero::new(7),
+            duplicate: false,
+            tcp: None,
+            wire_len: 4,
+            payload: Payload::Block(0..4),
+        }
+    }
+
+    #[test]
+    fn a_copy_is_told_from_a_retransmission() {
+        let seen = |change: &dyn Fn(&mut Packet), payload: &[u8], later: i64| {
+            let mut duplicates = Duplicates::default();
+            assert!(!duplicates.seen(&packet(1, 5), b"abcd"));
+            let mut second = packet(2, 5 + later);
+            change(&mut second);
+            duplicates.seen(&second, payload)
+        };
+        assert!(seen(&|_| {}, b"abcd", 0) && seen(&|_| {}, b"abcd", CLOSE));
+        assert!(!seen(&|_| {}, b"abcd", CLOSE + 1));
+        assert!(seen(&|p| p.vlan = Some(42), b"abcd", CLOSE_ACROSS));
+        assert!(!seen(&|p| p.vlan = Some(42), b"abcd", 2_000_000_000));
+        assert!(!seen(&|_| {}, b"abce", 10));
+        assert!(!seen(&|p| p.ip_id = NonZero::new(8), b"abcd", 10));
+        assert!(!seen(&|p| p.wire_len = 5, b"abcd", 10));
+        assert!(!seen(&|p| std::mem::swap(&mut p.source, &mut p.destination), b"abcd", 10));
+        // Two layers of one frame are no copies of each other.
+        assert!(!seen(&|p| p.frame = 1, b"abcd", 0));
+    }
+
+    #[test]
+    fn bare_acknowledgements_without_identification_are_left_alone() {
+        let mut duplicates = Duplicates::default();
+        let bare = |frame| Packet { ip_id: None, wire_len: 0, ..packet(frame, 5) };
+        assert!(!duplicates.seen(&bare(1), b"") && !duplicates.seen(&bare(2), b""));
+    }
+}
