@@ -1,0 +1,85 @@
+//! What README.md shows is what the program prints, and docs/protocols.md is what it recognises.
+//!
+//! `PORTPROOF_BLESS=1 cargo test --test readme` writes both anew.
+#![allow(clippy::unwrap_used)]
+
+use portproof::protocol::ALL;
+use portproof::registry::claims;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+fn check(file: &str, expected: &str) {
+    let path = root().join(file);
+    if std::env::var_os("PORTPROOF_BLESS").is_some() {
+        std::fs::write(&path, expected).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), expected, "{file} is not current");
+}
+
+/// Runs a command line of the README as a shell would.
+fn run(line: &str) -> String {
+    let folder = Path::new(env!("CARGO_BIN_EXE_portproof")).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    let output = Command::new("sh")
+        .current_dir(root())
+        .env("PATH", path)
+        .env("COLUMNS", "80")
+        // The registry of the user who runs the tests must not matter.
+        .env("XDG_DATA_HOME", root().join("testdata"))
+        .args(["-c", line])
+        .output()
+        .unwrap();
+    assert!(output.stderr.is_empty(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_readme_shows_real_output() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let (mut shown, mut commands) = (String::new(), 0);
+    let mut lines = readme.lines();
+    while let Some(line) = lines.next() {
+        writeln!(shown, "{line}").unwrap();
+        if line != "```console" {
+            continue;
+        }
+        for line in lines.by_ref().take_while(|line| *line != "```") {
+            if let Some(command) = line.strip_prefix("$ ") {
+                write!(shown, "{line}\n{}", run(command)).unwrap();
+                commands += 1;
+            }
+        }
+        shown.push_str("```\n");
+    }
+    assert!(commands >= 3, "the README shows {commands} commands");
+    check("README.md", &shown);
+}
+
+#[test]
+fn the_table_of_protocols_is_current() {
+    let mut table = String::from(
+        "# What is recognised\n\nOn any port, by the bytes. The last column lists the registered services whose claim \
+         the protocol satisfies;\n\"in\" marks those for which it shows only the envelope.\n\n\
+         | protocol | specified in | satisfies |\n| --- | --- | --- |\n",
+    );
+    for protocol in ALL {
+        let name = protocol.name();
+        let mut services: Vec<String> = claims::all()
+            .iter()
+            .filter(|row| row.satisfied_by.contains(&name))
+            .map(|row| {
+                let transport = row.proto.map_or(String::new(), |p| format!("/{}", p.name()));
+                let mark = if row.wrapper.contains(&name) { "in " } else { "" };
+                format!("{mark}{}{transport}", row.service)
+            })
+            .collect();
+        services.sort_by_key(|s| s.starts_with("in "));
+        writeln!(table, "| {name} | {} | {} |", protocol.reference(), services.join(", ")).unwrap();
+    }
+    check("docs/protocols.md", &table);
+}
