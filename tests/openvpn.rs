@@ -96,12 +96,19 @@ fn survey() {
 fn nothing_else_is_openvpn() {
     let flows = labelled();
     let mut wrong = Vec::new();
+    // Of the flows in each band, how many are OpenVPN.
+    let mut bands = [("none", 0, 0), ("suspected", 0, 0), ("likely", 0, 0), ("confident", 0, 0), ("certain", 0, 0)];
     for (name, change) in CHANGES {
         let (mut found, mut of, mut others, mut missed) = (0, 0, 0, Vec::new());
         for (flow, label) in &flows {
             let pieces = change(&flow.pieces);
             let outcome = judge(flow, &pieces);
             let named = outcome.bits() >= LIKELY;
+            let band = [6.0, LIKELY, 20.0, 30.0].iter().filter(|floor| outcome.bits() >= **floor).count();
+            if !matches!(label.as_str(), "scan" | "unscored") && pieces.iter().any(|p| p.len > 0) {
+                bands[band].1 += u32::from(label == "openvpn");
+                bands[band].2 += 1;
+            }
             match label.as_str() {
                 "openvpn" if pieces.iter().any(|p| p.len > 0) => {
                     of += 1;
@@ -126,6 +133,10 @@ fn nothing_else_is_openvpn() {
         if std::env::var("MISSED").is_ok() {
             println!("    {missed:?}");
         }
+    }
+    println!("band: flows that are OpenVPN, of all flows in the band");
+    for (band, right, of) in bands {
+        println!("{band:10} {right:6} of {of}");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

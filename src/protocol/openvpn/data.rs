@@ -73,8 +73,11 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
     if sides.is_empty() && !magic {
         return None;
     }
-    for side in &sides {
+    let header = |s: &&&Side<'_>| s.header_bits(sides.len() == 2);
+    if let Some(side) = sides.iter().rev().max_by_key(header) {
         side.header(&mut items, sides.len() == 2);
+    }
+    for side in &sides {
         side.counter(&mut items);
         side.lengths(&mut items);
         side.blocks(&mut items);
@@ -158,14 +161,18 @@ impl<'m> Side<'m> {
         self.packets.iter().take(3).map(|m| m.frame).collect()
     }
 
-    fn header(&self, items: &mut Items, paired: bool) {
-        let (first, key) = (self.first, self.first & 7);
-        let bits = match self.peer {
+    fn header_bits(&self, paired: bool) -> i32 {
+        match self.peer {
             Some(_) if self.small_peer() => 8,
             Some(_) => 2,
             None if paired => 5,
             None => 2,
-        };
+        }
+    }
+
+    fn header(&self, items: &mut Items, paired: bool) {
+        let (first, key) = (self.first, self.first & 7);
+        let bits = self.header_bits(paired);
         let text = match self.peer {
             Some(UNSET) => {
                 format!("data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset")
@@ -285,22 +292,22 @@ fn form(packets: &[&Message<'_>], header: usize) -> Form {
     Form::Opaque
 }
 
-/// Whether the values are a counter: steps of 1 to 64, some back by as much (disorder), repetitions (duplicates), and
-/// hardly any other.
+/// Whether the values are a counter: three of four steps are exactly one (all of the first few), or, in disorder, at least
+/// eight different values lie closely together. A random last byte behind constant ones passes neither: 2^-16.
 pub(super) fn counts(values: impl Iterator<Item = u32>) -> bool {
     let values: Vec<u32> = values.collect();
-    let (mut good, mut bad) = (0, 0);
-    for pair in values.windows(2) {
-        let [a, b] = pair else { continue };
-        match b.wrapping_sub(*a) {
-            0 => {}
-            step if step <= 64 || step.wrapping_neg() <= 64 => good += 1,
-            _ => bad += 1,
-        }
+    let steps = || values.windows(2).filter_map(|w| Some(w.get(1)?.wrapping_sub(*w.first()?))).filter(|s| *s != 0);
+    let (all, ones) = (steps().count(), steps().filter(|s| *s == 1).count());
+    if all >= 2 && ones * 4 >= all * 3 {
+        return true;
     }
-    let forward =
-        values.last().zip(values.first()).is_some_and(|(l, f)| (1..0x8000_0000).contains(&l.wrapping_sub(*f)));
-    good >= 2 && bad * 8 <= good && forward
+    // The newest packet may be far ahead of those kept from the start.
+    let mut early: Vec<u32> = values.iter().copied().take(16).collect();
+    let forward = early.last().zip(early.first()).is_some_and(|(l, f)| l.wrapping_sub(*f) < 0x8000_0000);
+    early.sort_unstable();
+    early.dedup();
+    let spread = early.last().zip(early.first()).map_or(u32::MAX, |(l, f)| l - f);
+    forward && early.len() >= 8 && spread as usize <= 2 * early.len() + 32
 }
 
 fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
@@ -310,7 +317,10 @@ fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
         return;
     }
     let counters = if ordered(a) && ordered(b) { ", each with a counter of its own" } else { "" };
-    if a.peer.is_some() && a.peer == b.peer || a.header != b.header || a.header == 1 {
+    // One constant byte without anything behind it that is OpenVPN's own is too little to be compared.
+    let backed = ordered(a) || ordered(b) || items.has(&DATA_BLOCKS);
+    let alike = a.small_peer() && a.peer == b.peer || (a.header != b.header || a.header == 1) && backed;
+    if alike {
         items.add(&DATA_BOTH, 4, &frames, format!("both sides use the same data header{counters}"));
     } else if a.small_peer() != b.small_peer() && ordered(a) && ordered(b) {
         let text = "one side addresses a small peer ID, the other a random one with the same key ID, as 2.8 does";

@@ -231,13 +231,18 @@ impl<'m> Handshake<'m> {
         }
         let under = wrap.map_or("", Wrap::name);
         let under = if under == "tls-crypt" && self.client.len > 100 { "tls-crypt-v2" } else { under };
-        // Without anything that depends on the mode it cannot be named.
+        // Without anything that depends on the mode it cannot be named, and lengths and opcodes alone are no proof.
         let proved = items.has(&SCRAMBLE_FIELDS) || items.has(&SCRAMBLE_SESSION);
         if !proved && mode == Masked::Obfuscate {
             return None;
         }
         let variant = format!("{} {under}", if proved { mode.name() } else { "scramble" }).trim().to_owned();
-        Some(Reading { evidence: items.into_vec(), variant, server: Some(self.server.dir), spoke: [true, true] })
+        let mut evidence = items.into_vec();
+        if !proved {
+            let opcodes = evidence.iter_mut().filter(|e| e.family == &SCRAMBLE_OPCODES);
+            opcodes.for_each(|e| e.bits = e.bits.min(Bits::whole(5)));
+        }
+        Some(Reading { evidence, variant, server: Some(self.server.dir), spoke: [true, true] })
     }
 
     /// Whether the two resets differ under `mode` and `wrap` only where unmasked resets do.

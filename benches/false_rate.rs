@@ -1,0 +1,139 @@
+//! How often generated flows that are no OpenVPN get its name, beside the rate that was derived.
+//!
+//! `cargo bench --bench false_rate [-- FLOWS]`: that many flows (default 10 million) of six kinds, ten packets each, five
+//! in each direction. It prints and asserts nothing: some kinds are OpenVPN's data channel by their layout, at a known rate.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A measuring program: a panic is a failed run.
+
+use portproof::flow::{Dir, HeadBuf};
+use portproof::packet::{Time, Transport};
+use portproof::protocol::evidence::PRIOR;
+use portproof::protocol::{ALL, Assessment, Band, Protocol, index};
+use std::time::Instant;
+
+const PACKETS: u32 = 10;
+
+/// xorshift64*, Vigna 2016.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.next().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}
+
+struct Kind {
+    name: &'static str,
+    /// Share of the flows that may be called likely, as a power of two, and why.
+    derived: &'static str,
+    /// Writes the fixed part of packet `n` of a direction whose seed is `own`; `shared` is the flow's.
+    fixed: fn(bytes: &mut [u8], n: u32, own: u64, shared: u64),
+}
+
+/// Opcodes with key ID 0, as they open packets.
+const OPCODES: [u8; 8] = [0x20, 0x28, 0x30, 0x38, 0x40, 0x48, 0x50, 0x58];
+
+const KINDS: [Kind; 6] = [
+    Kind { name: "random bytes", derived: "2^-48 (a reset by chance)", fixed: |_, _, _, _| {} },
+    Kind {
+        name: "4 constant bytes a side, random",
+        derived: "2^-24 (lengths of whole blocks behind 48..4f and a small peer ID)",
+        fixed: |bytes, _, own, _| bytes[..4].copy_from_slice(&(own as u32).to_be_bytes()),
+    },
+    Kind {
+        name: "4 constant bytes a side, counter",
+        derived: "2^-12 (one side 48..4f, clear or by xorptrpos, and a small peer ID; not both sides legal: 2^-14)",
+        fixed: |bytes, n, own, _| {
+            bytes[..4].copy_from_slice(&(own as u32).to_be_bytes());
+            bytes[4..8].copy_from_slice(&(n + 1).to_be_bytes());
+        },
+    },
+    Kind {
+        name: "the same 4 bytes both sides, counter",
+        derived: "2^-12 (48..4f, clear or by xorptrpos, and a small peer ID)",
+        fixed: |bytes, n, _, shared| {
+            bytes[..4].copy_from_slice(&(shared as u32).to_be_bytes());
+            bytes[4..8].copy_from_slice(&(n + 1).to_be_bytes());
+        },
+    },
+    Kind {
+        name: "opcode of a flow, random",
+        derived: "2^-40 (a reset by chance)",
+        fixed: |bytes, _, _, shared| bytes[0] = OPCODES[(shared % 8) as usize],
+    },
+    Kind {
+        name: "opcodes at random, 8 constant bytes a side",
+        derived: "2^-20 (resets under a mask by chance)",
+        fixed: |bytes, n, own, _| {
+            bytes[0] = OPCODES[((own >> (n % 16)) % 8) as usize];
+            bytes[1..9].copy_from_slice(&own.to_be_bytes());
+        },
+    },
+];
+
+fn main() {
+    let flows: u64 = std::env::args().filter_map(|a| a.replace('_', "").parse().ok()).next().unwrap_or(10_000_000);
+    let openvpn = ALL[index("openvpn").unwrap()];
+    println!("{flows} flows of {PACKETS} packets");
+    println!("| kind | flows | suspected | likely | confident | certain | likely or more | derived | s |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    let share = flows / KINDS.len() as u64;
+    std::thread::scope(|scope| {
+        let runs: Vec<_> =
+            KINDS.iter().zip(1..).map(|(kind, seed)| scope.spawn(move || run(openvpn, kind, share, seed))).collect();
+        runs.into_iter().for_each(|run| println!("{}", run.join().unwrap()));
+    });
+}
+
+/// The table's line for `share` flows of `kind`.
+fn run(protocol: &dyn Protocol, kind: &Kind, share: u64, seed: u64) -> String {
+    let (started, mut bands, mut random) = (Instant::now(), [0u64; 5], Random(seed << 32 | 0x55ed));
+    for _ in 0..share {
+        bands[judge(protocol, kind, &mut random)] += 1;
+    }
+    let [_, suspected, likely, confident, certain] = bands;
+    let rate = (likely + confident + certain) as f64 / share as f64;
+    let observed = if rate > 0.0 { format!("2^{:.1}", rate.log2()) } else { "0".to_owned() };
+    let (name, derived, seconds) = (kind.name, kind.derived, started.elapsed().as_secs_f64());
+    format!(
+        "| {name} | {share} | {suspected} | {likely} | {confident} | {certain} | {observed} | {derived} | {seconds:.0} |"
+    )
+}
+
+/// The highest band that a new flow of `kind` reaches: 0 for nothing, 1 suspected, 2 likely, 3 confident, 4 certain.
+fn judge(protocol: &dyn Protocol, kind: &Kind, random: &mut Random) -> usize {
+    let mut buf = HeadBuf::new(Transport::Udp);
+    let (shared, own) = (random.next(), [random.next(), random.next()]);
+    let mut payload = [0; 256];
+    let mut highest = 0;
+    for n in 0..PACKETS {
+        let dir = Dir::BOTH[(n % 2) as usize];
+        let len = 14 + (random.next() >> 16) as usize % 240;
+        random.fill(&mut payload[..len]);
+        (kind.fixed)(&mut payload[..len], n / 2, *dir.of(&own), shared);
+        buf.push_datagram(u64::from(n) + 1, Time(1_800_000_000_000_000_000), dir, len, &payload[..len]);
+        // As the pipeline asks: at once, and then seldom.
+        if matches!(n + 1, 1 | 2 | 3 | 4 | 6 | 8 | PACKETS)
+            && let Assessment::Recognised(finding) = protocol.assess(&buf.view(None, n + 1 == PACKETS))
+        {
+            let band = match Band::of(PRIOR + finding.bits()) {
+                Some(Band::Certain) => 4,
+                Some(Band::Confident) => 3,
+                Some(Band::Likely) => 2,
+                None => usize::from(finding.bits().as_f64() >= 6.0),
+            };
+            highest = highest.max(band);
+        }
+    }
+    highest
+}
