@@ -104,6 +104,6 @@ fn a_complete_text_exchange_is_excluded_and_one_request_is_not() {
     let line = |dir, text: &str| (dir, text.as_bytes().to_vec());
     let request = line(Dir::Originator, "get status of all devices, please\r\n");
     let reply = line(Dir::Responder, "~ all devices are well, thank you\r\n");
-    assert!(!judge(&[request.clone()]).excluded);
+    assert!(!judge(std::slice::from_ref(&request)).excluded);
     assert!(judge(&[request, reply]).excluded);
 }
