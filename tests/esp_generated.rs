@@ -169,3 +169,38 @@ fn one_broken_rule_is_enough() {
     // OpenVPN's first bytes, both ways.
     assert_eq!(band(&change(&|n, p| word(p, 0, 0x48aa_bbcc ^ (n as u32 & 1)))).filter(|b| *b > Band::Likely), None);
 }
+
+/// Payloads after which `pieces` reach each band.
+fn needed(pieces: &[Piece]) -> String {
+    let outcome = judge(pieces);
+    let reached =
+        |bits: f64| outcome.steps.iter().find(|(_, b)| *b >= bits).map_or("-".to_owned(), |(n, _)| n.to_string());
+    format!("{} / {} / {}", reached(14.0), reached(20.0), reached(30.0))
+}
+
+/// The rows of the table in docs/recognition.md.
+fn table() -> Vec<String> {
+    let row = |suite: &Suite| {
+        // A session whose SPIs do not happen to begin like OpenVPN.
+        let from = |first| session(*suite, 4, first, 80);
+        let cells = [
+            from(1),
+            from(5000),
+            mutate::one_way(&from(5000), Dir::Originator),
+            mutate::cut(&from(5000), 54),
+            mutate::cut(&from(5000), 22),
+        ];
+        format!("| {} | {} |", suite.name, cells.map(|c| needed(&c)).join(" | "))
+    };
+    SUITES.iter().chain(SHAPELESS).map(row).collect()
+}
+
+#[test]
+fn the_table_in_the_documentation_is_current() {
+    let rows = table();
+    let documentation = std::fs::read_to_string("docs/recognition.md").unwrap();
+    println!("{}", rows.join("\n"));
+    for row in rows {
+        assert!(documentation.contains(&row), "docs/recognition.md lacks\n{row}");
+    }
+}
