@@ -75,7 +75,8 @@ fn is_next_header(next: u8) -> bool {
 fn ipv6(bytes: &[u8]) -> Option<usize> {
     let header = bytes.first_chunk::<40>()?;
     let [first, _, _, _, high, low, next, ..] = header;
-    (first >> 4 == 6 && is_next_header(*next)).then_some(40 + usize::from(u16::from_be_bytes([*high, *low])))
+    let payload = usize::from(u16::from_be_bytes([*high, *low]));
+    (first >> 4 == 6 && is_next_header(*next) && payload >= 8).then_some(40 + payload)
 }
 
 #[cfg(test)]

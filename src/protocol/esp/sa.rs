@@ -92,9 +92,13 @@ pub(super) struct Iv {
 impl Iv {
     /// Whether the constant has a random upper half.
     pub(super) fn has_salt(&self) -> bool {
-        let high = (self.salt >> 32) as u32;
-        high.count_ones() >= 6 && high.count_zeros() >= 6
+        is_random((self.salt >> 32) as u32)
     }
+}
+
+/// Whether a word has at least four bits of each kind; one random word in 50,000 has not.
+fn is_random(word: u32) -> bool {
+    word.count_ones() >= 4 && word.count_zeros() >= 4
 }
 
 impl<'a> Sa<'a> {
@@ -185,10 +189,13 @@ impl<'a> Sa<'a> {
             }
         }
         let of = salts.len();
-        // A counter with a start of its own is not known of any stack; it would be of other protocols.
+        // A salt is random; counters with a start of their own are not known of any stack, but of other protocols.
         let near = |salt: u64| (salt as i64).unsigned_abs() <= NEAR;
         let agreeing = |salt: u64| salts.iter().filter(|(s, _)| *s == salt).count();
-        let known = salts.iter().map(|(salt, _)| *salt).filter(|salt| rule == Rule::Xor || near(*salt));
+        let known = salts
+            .iter()
+            .map(|(salt, _)| *salt)
+            .filter(|salt| near(*salt) || (rule == Rule::Xor && is_random((*salt >> 32) as u32)));
         let (agree, salt) = known.map(|salt| (agreeing(salt), salt)).max()?;
         (agree >= 2 && agree * 4 >= of * 3).then_some(Iv { rule, salt, agree, of })
     }

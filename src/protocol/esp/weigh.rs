@@ -153,8 +153,8 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
         let of = |p: &Seen<'_>| Some((p.frame, inner::find(p.len.checked_sub(8)?, p.esp.body())?));
         let found: Vec<_> = sa.packets.iter().filter_map(of).collect();
         let throughout = found.len() * 2 > sa.packets.len();
-        let trailer = found.iter().any(|(_, found)| *found == Inner::Trailer);
-        if throughout && (trailer || sa.sequence().counts()) { found } else { Vec::new() }
+        let trailers = found.iter().filter(|(_, found)| *found == Inner::Trailer).count();
+        if throughout && (trailers * 2 > sa.packets.len() || sa.sequence().counts()) { found } else { Vec::new() }
     };
     let inners: Vec<(u64, Inner)> = sas.iter().flat_map(inner).collect();
     if let Some(best) = inners.iter().map(|(_, found)| *found).max() {
