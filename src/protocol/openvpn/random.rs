@@ -1,7 +1,7 @@
 //! Whether bytes look like ciphertext.
 
-/// The most set bytes of one value, and other marks of structure, judged on few bytes: compares the number of equal pairs
-/// with what uniform bytes have. `None` if there are too few bytes to tell.
+/// Compares the number of equal pairs among the sampled bytes with what uniform ones have. `None` if there are too few
+/// bytes to tell.
 pub(super) fn looks_random<'a>(samples: impl Iterator<Item = &'a [u8]>) -> Option<bool> {
     let mut counts = [0u32; 256];
     let mut total = 0u32;
@@ -14,7 +14,7 @@ pub(super) fn looks_random<'a>(samples: impl Iterator<Item = &'a [u8]>) -> Optio
     if total < 64 {
         return None;
     }
-    // Pairs of equal bytes are about Poisson with mean n(n-1)/512: six deviations above are 2^-29.
+    // Pairs of equal bytes have mean n(n-1)/512 and about the same variance; six deviations leave chance far behind.
     let pairs: f64 = counts.iter().map(|&c| f64::from(c) * (f64::from(c) - 1.0) / 2.0).sum();
     let mean = f64::from(total) * (f64::from(total) - 1.0) / 512.0;
     Some(pairs <= mean + 6.0 * mean.sqrt() + 4.0)
