@@ -190,6 +190,12 @@ fn begins_expression(word: &str) -> bool {
     WORDS.contains(&first) && (rest.is_empty() || rest.starts_with(|c: char| c.is_whitespace() || "[<>=".contains(c)))
 }
 
+/// "10s", "5m": a length of time in nanoseconds, not 0.
+pub(super) fn period(text: &str) -> Result<i64, String> {
+    let duration = text.parse::<SignedDuration>().ok().and_then(|duration| i64::try_from(duration.as_nanos()).ok());
+    duration.filter(|&nanoseconds| nanoseconds > 0).ok_or_else(|| "say 10s, 5m, 1h".to_owned())
+}
+
 /// "2026-11-20T20:00:00Z" or "+90s", "5m", "1h30m".
 fn moment(text: &str) -> Result<Moment, String> {
     if let Ok(duration) = text.strip_prefix('+').unwrap_or(text).parse::<SignedDuration>() {

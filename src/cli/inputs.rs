@@ -1,7 +1,7 @@
 //! Inputs: opened, judged (several at a time if there are several), and handed on in argument order.
 
 use crate::capture::{CaptureError, CaptureFile, Merged};
-use crate::pipeline::{Captured, Control, Options, read_capture};
+use crate::pipeline::{Captured, Control, Options, read_capture, watch_capture};
 use crate::registry::Registry;
 use std::collections::BTreeMap;
 use std::io;
@@ -36,15 +36,27 @@ impl Run<'_> {
         Some(CaptureFile::open(path).map(read))
     }
 
+    /// Judges one input, and on the way what was seen of it so far.
+    pub(super) fn watch(&self, path: &Path, so_far: impl FnMut(Captured)) -> Judged {
+        let name = path.display().to_string();
+        let read = |file| watch_capture(file, &name, self.options, self.registry, self.control, so_far);
+        Some(CaptureFile::open(path).map(read))
+    }
+
     /// Judges all inputs as one capture in time order. `refused` takes what is none.
-    pub(super) fn judge_merged(&self, paths: &[PathBuf], refused: impl FnMut(&Path, CaptureError)) -> Captured {
+    pub(super) fn watch_merged(
+        &self,
+        paths: &[PathBuf],
+        refused: impl FnMut(&Path, CaptureError),
+        so_far: impl FnMut(Captured),
+    ) -> Captured {
         let first = paths.first().map(|path| path.display().to_string()).unwrap_or_default();
         let name = match paths.len() {
             0 | 1 => first,
             several => format!("{first} + {} more", several - 1),
         };
         let merged = Merged::open(paths, refused);
-        read_capture(merged, &name, self.options, self.registry, self.control)
+        watch_capture(merged, &name, self.options, self.registry, self.control, so_far)
     }
 
     /// Judges the inputs, `jobs` at a time, and hands the results to `take` in their order.

@@ -70,6 +70,9 @@ pub(super) struct Args {
     /// Judge all captures as one, in time order: a flow goes on from file to file.
     #[arg(long)]
     merge: bool,
+    /// Report what was seen so far whenever this much packet time has passed: 10s, 5m. For one input, or with --merge.
+    #[arg(long, value_name = "TIME", value_parser = choose::period, conflicts_with = "out")]
+    every: Option<i64>,
     /// Write to a file, which is there whole or not at all.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -82,6 +85,31 @@ pub(super) struct Args {
 }
 
 impl Args {
+    /// The report in the form asked for.
+    fn report<'a>(&self, sink: Box<dyn Write + 'a>) -> Box<dyn Report + 'a> {
+        let out = BufWriter::with_capacity(1 << 16, sink);
+        let only = (!self.only.is_empty()).then(|| self.only.clone());
+        match self.output {
+            Output::Jsonl => Box::new(Jsonl::new(out, only)),
+            Output::Table => Box::new(Table::new(out, self.style(only))),
+            Output::Csv => Box::new(Csv::new(out, self.choice(only))),
+        }
+    }
+
+    /// Prints what was seen so far: the rows and a summary, and flows where a line is a flow.
+    fn report_so_far(&self, captured: &Captured, registry: &Registry) -> io::Result<()> {
+        let mut report = self.report(Box::new(io::stdout()));
+        if self.output == Output::Table && self.by == By::Flow {
+            captured.records(registry).try_for_each(|flow| report.flow(&captured.name, &flow))?;
+        }
+        report.capture(&captured.name, &captured.rows, &captured.ipprotos)?;
+        let mut summary =
+            Summary { registry: registry.date().to_owned(), merged: self.merge, so_far: true, ..Summary::default() };
+        add(&mut summary, captured);
+        report.finish(&summary)?;
+        if self.output == Output::Table { writeln!(io::stdout()) } else { Ok(()) }
+    }
+
     fn choice(&self, only: Option<Vec<Verdict>>) -> Choice {
         Choice { only, min_band: self.min_band.map(Band::from), top: self.top.map(NonZero::get) }
     }
@@ -111,6 +139,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
         batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
         ports: args.ports.clone(),
+        every: args.every,
         by_endpoint: args.output != Output::Jsonl && args.by == By::Endpoint,
         ..Options::default()
     };
@@ -134,6 +163,10 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         paths.push("-".into());
     }
     let Expanded { files: paths, found, faults, .. } = expand::expand(paths);
+    if args.every.is_some() && paths.len() != 1 && !args.merge {
+        say("--every is for one input; --merge makes several one");
+        return Ok(super::exit::FAILED);
+    }
     let out_file = match args.out.as_deref().map(OutFile::create).transpose() {
         Ok(file) => file,
         Err(error) => {
@@ -151,13 +184,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         Some(file) => Box::new(file.writer()?),
         None => Box::new(io::stdout().lock()),
     };
-    let out = BufWriter::with_capacity(1 << 16, sink);
-    let only = (!args.only.is_empty()).then(|| args.only.clone());
-    let report: Box<dyn Report> = match args.output {
-        Output::Jsonl => Box::new(Jsonl::new(out, only)),
-        Output::Table => Box::new(Table::new(out, args.style(only))),
-        Output::Csv => Box::new(Csv::new(out, args.choice(only))),
-    };
+    let report = args.report(sink);
     let mut reading = Reading {
         args,
         registry,
@@ -173,15 +200,24 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let watch = Watch::start(&control, total(&paths), true)?;
     let jobs = args.jobs.or(args.workers).map_or(cores, |n| usize::from(n.get()));
     let run = Run { options: &options, registry, control: &control };
+    let mut broken = None;
+    let so_far = |captured: Captured| {
+        if let Err(error) = args.report_so_far(&captured, registry) {
+            broken.get_or_insert(error);
+            control.stop();
+        }
+    };
     let done = if args.merge {
-        let captured = run.judge_merged(&paths, |path, error| reading.refuse(path, &error));
+        let captured = run.watch_merged(&paths, |path, error| reading.refuse(path, &error), so_far);
         reading.summary.merged = true;
         reading.take_captured(captured)
+    } else if let ([only], Some(_)) = (paths.as_slice(), args.every) {
+        reading.take(only, run.watch(only, so_far))
     } else {
         run.judge_all(&paths, jobs, |path, judged| reading.take(path, judged))
     };
     drop(watch);
-    let code = done.and_then(|()| reading.finish());
+    let code = broken.map_or(done, Err).and_then(|()| reading.finish());
     match out_file {
         None => code,
         Some(file) => {
@@ -252,16 +288,15 @@ impl Reading<'_> {
             captured.records(self.registry).try_for_each(|flow| self.report.flow(&captured.name, &flow))?;
         }
         self.report.capture(&captured.name, &captured.rows, &captured.ipprotos)?;
-        self.count(captured);
+        self.count(&captured);
         Ok(())
     }
 
-    fn count(&mut self, captured: Captured) {
-        let Captured { name, rows, counts, flows, evicted, span, fault, faults, interrupted, hidden, .. } = captured;
-        self.hidden.add(hidden);
-        self.outcome.found |= reached(&rows, &self.args.fail_on, self.floor());
-        self.outcome.partial |= interrupted;
-        for fault in fault.iter().chain(&faults) {
+    fn count(&mut self, captured: &Captured) {
+        self.hidden.add(captured.hidden);
+        self.outcome.found |= reached(&captured.rows, &self.args.fail_on, self.floor());
+        self.outcome.partial |= captured.interrupted;
+        for fault in captured.fault.iter().chain(&captured.faults) {
             say(&fault.to_string());
             if fault.is_damage() {
                 self.outcome.partial = true;
@@ -269,19 +304,10 @@ impl Reading<'_> {
                 self.outcome.failed = true;
             }
         }
-        let summary = &mut self.summary;
-        summary.captures.push(name);
-        summary.counts.add(&counts);
-        summary.flows += flows;
-        summary.evicted += evicted;
-        summary.span = match (summary.span, span) {
-            (Some((first, last)), Some((other_first, other_last))) => {
-                Some((first.min(other_first), last.max(other_last)))
-            }
-            (known, other) => known.or(other),
-        };
-        if interrupted {
-            say(&format!("interrupted after {}; what was read is judged", counted(counts.received, "packet")));
+        add(&mut self.summary, captured);
+        if captured.interrupted {
+            let packets = counted(captured.counts.received, "packet");
+            say(&format!("interrupted after {packets}; what was read is judged"));
         }
     }
 
@@ -313,6 +339,18 @@ impl Reading<'_> {
         }
         Ok(self.outcome.code())
     }
+}
+
+/// Adds a capture to the summary.
+fn add(summary: &mut Summary, captured: &Captured) {
+    summary.captures.push(captured.name.clone());
+    summary.counts.add(&captured.counts);
+    summary.flows += captured.flows;
+    summary.evicted += captured.evicted;
+    summary.span = match (summary.span, captured.span) {
+        (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
+        (known, other) => known.or(other),
+    };
 }
 
 /// Whether a verdict of `fail_on` was reached. What was recognised counts from `floor` on; the rest has no band.

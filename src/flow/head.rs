@@ -99,7 +99,7 @@ struct Kept {
 }
 
 /// The memory behind a [`Head`], filled packet by packet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct HeadBuf {
     transport: Transport,
     bytes: Vec<u8>,

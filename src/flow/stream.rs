@@ -23,7 +23,7 @@ struct Origin {
     time: Time,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     sequence: u32,
     frame: u64,
@@ -32,7 +32,7 @@ struct Waiting {
 }
 
 /// The memory behind a [`Stream`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StreamBuf {
     bytes: Vec<u8>,
     origins: Vec<Origin>,

@@ -10,7 +10,7 @@ pub trait Keyed {
 }
 
 /// A hash table of slots. Hashes are the caller's, made with a secret seed; the table never hashes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Table<T> {
     index: HashTable<u32>,
     slots: Vec<(u64, T)>,

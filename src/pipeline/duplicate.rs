@@ -47,15 +47,14 @@ impl Duplicates {
     /// Whether the packet was seen in an earlier frame; if not, it is remembered.
     pub(super) fn seen(&mut self, packet: &Packet, payload: &[u8]) -> bool {
         // A bare acknowledgement without an identification may rightly be sent twice.
-        if packet.ip_id.is_none() && payload.is_empty() {
-            return false;
-        }
+        let bare = packet.ip_id.is_none() && payload.is_empty() && !packet.tcp.is_some_and(|tcp| tcp.syn);
         let print = self.print(packet, payload);
         let Some(set) = self.sets.get_mut(print as usize % SETS) else { return false };
         let twin = |seen: &&mut Seen| {
             let apart = packet.time.since(seen.time).unsigned_abs();
-            let close = if seen.vlan == packet.vlan { CLOSE } else { CLOSE_ACROSS };
-            seen.print == print && seen.frame != packet.frame && apart <= close as u64
+            let same = seen.vlan == packet.vlan;
+            let close = if same { CLOSE } else { CLOSE_ACROSS };
+            seen.print == print && !(bare && same) && seen.frame != packet.frame && apart <= close as u64
         };
         if set.iter_mut().find(twin).is_some() {
             return true;
@@ -137,5 +136,6 @@ mod tests {
         let mut duplicates = Duplicates::default();
         let bare = |frame| Packet { ip_id: None, wire_len: 0, ..packet(frame, 5) };
         assert!(!duplicates.seen(&bare(1), b"") && !duplicates.seen(&bare(2), b""));
+        assert!(duplicates.seen(&Packet { vlan: Some(3), ..bare(4) }, b""));
     }
 }

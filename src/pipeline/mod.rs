@@ -11,5 +11,5 @@ pub mod undecided;
 
 pub use hidden::{Hidden, HiddenCounts};
 pub use options::{Control, Options, PortSet};
-pub use run::{Captured, read_capture};
+pub use run::{Captured, read_capture, watch_capture};
 pub use select::{Moment, Network, Window};

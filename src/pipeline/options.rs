@@ -51,6 +51,8 @@ pub struct Options {
     pub udp_idle: i64,
     /// A TCP flow ends after this silence, nanoseconds of packet time.
     pub tcp_idle: i64,
+    /// Report what was seen so far whenever this much packet time has passed, nanoseconds.
+    pub every: Option<i64>,
     /// Rows by server endpoint instead of by port.
     pub by_endpoint: bool,
 }
@@ -70,6 +72,7 @@ impl Default for Options {
             head_memory: 128 << 20,
             udp_idle: 120_000_000_000,
             tcp_idle: 300_000_000_000,
+            every: None,
             by_endpoint: false,
         }
     }

@@ -70,39 +70,70 @@ pub fn read_capture(
     registry: &Registry,
     control: &Control,
 ) -> Captured {
+    watch_capture(file, name, options, registry, control, |_| {})
+}
+
+/// Reads and judges a capture, and judges what was seen so far whenever [`Options::every`] has passed in packet time, as
+/// if the capture had ended there.
+pub fn watch_capture(
+    file: impl Source + 'static,
+    name: &str,
+    options: &Options,
+    registry: &Registry,
+    control: &Control,
+    mut so_far: impl FnMut(Captured),
+) -> Captured {
     let hasher = RandomState::default();
     let mut intake = Intake::new(Box::new(file), options, control, &hasher);
-    let harvests = if options.workers == 0 { vec![alone(&mut intake)] } else { threaded(&mut intake) };
-    let mut rows = Rows::new(options.by_endpoint);
-    let (mut flows, mut evicted, mut hurried) = (Vec::new(), 0, 0);
+    let mut early = Early { rows: Rows::new(options.by_endpoint), flows: 0 };
+    let mut report = |intake: &mut Intake<'_>, harvests| so_far(judge(intake, harvests, &mut early, name, registry));
+    let harvests = match options.workers {
+        0 => vec![alone(&mut intake, &mut report)],
+        _ => threaded(&mut intake, &mut report),
+    };
+    let captured = judge(&intake, harvests, &mut early, name, registry);
+    Captured { fault: intake.fault, faults: intake.file.faults(), ..captured }
+}
+
+/// Takes a harvest of what was seen so far.
+type SoFar<'r> = dyn FnMut(&mut Intake<'_>, Vec<Harvest>) + 'r;
+
+/// Flows judged early, in this harvest or an earlier one.
+struct Early {
+    rows: Rows,
+    flows: u64,
+}
+
+fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &str, registry: &Registry) -> Captured {
+    let (mut flows, mut hurried) = (Vec::new(), 0);
     for harvest in harvests {
         flows.extend(harvest.flows);
         hurried += harvest.hurried;
         for ended in harvest.evicted {
-            rows.add(&merge::record(0, &merge::alone(ended, registry), registry));
-            evicted += 1;
+            early.rows.add(&merge::record(0, &merge::alone(ended, registry), registry));
+            early.flows += 1;
         }
     }
-    intake.counts.dropped_interface = intake.file.dropped();
     let flows_kept = merge::merge(flows, registry);
+    let mut rows = early.rows.clone();
     for (id, merged) in (1..).zip(&flows_kept) {
         rows.add(&merge::record(id, merged, registry));
     }
     Captured {
         name: name.to_string(),
-        flows: flows_kept.len() as u64 + evicted,
+        flows: flows_kept.len() as u64 + early.flows,
         flows_kept,
         rows,
         ipprotos: intake.ipprotos(),
-        counts: intake.counts,
-        evicted,
+        counts: Counts { dropped_interface: intake.file.dropped(), ..intake.counts },
+        evicted: early.flows,
         hurried,
         span: intake.span,
-        fault: intake.fault,
-        faults: intake.file.faults(),
+        fault: None,
+        faults: Vec::new(),
         interrupted: intake.interrupted,
-        hidden: intake.hidden.map(|hidden| hidden.seen).unwrap_or_default(),
-        local: options.local.clone(),
+        hidden: intake.hidden.as_ref().map(|hidden| hidden.seen).unwrap_or_default(),
+        local: intake.options.local.clone(),
     }
 }
 
@@ -120,6 +151,7 @@ struct Intake<'a> {
     interrupted: bool,
     parsed: Vec<Packet>,
     duplicates: Duplicates,
+    due: Option<Time>,
     start: Option<Time>,
     programs: Option<Programs>,
     hidden: Option<Hidden>,
@@ -140,6 +172,7 @@ impl<'a> Intake<'a> {
             interrupted: false,
             parsed: Vec::new(),
             duplicates: Duplicates::default(),
+            due: None,
             start: None,
             programs: options.filter.clone().map(Programs::new),
             hidden: options.filter.as_ref().and_then(Hidden::by),
@@ -164,9 +197,25 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Parses all frames of a block and hands each packet, with its hash, to `give`.
-    fn parse(&mut self, block: &Block, mut give: impl FnMut(Hashed)) {
-        for reference in &block.frames {
+    /// Whether a report of what came before `time` is due. It is then due again a period later.
+    fn is_due(&mut self, time: Time) -> bool {
+        let Some(every) = self.options.every else { return false };
+        let due = *self.due.get_or_insert(Time(time.0.saturating_add(every)));
+        if time < due {
+            return false;
+        }
+        let periods = time.since(due) / every.max(1) + 1;
+        self.due = Some(Time(due.0.saturating_add(periods.saturating_mul(every))));
+        true
+    }
+
+    /// Parses the frames of a block from the one at `from` on, and hands each packet, with its hash, to `give`. It stops
+    /// before the frame at which a report is due; the result is that frame's place, or the number of frames.
+    fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed)) -> usize {
+        for (at, reference) in block.frames.iter().enumerate().skip(from) {
+            if self.is_due(reference.time) {
+                return at;
+            }
             let frame = block.frame(reference);
             self.counts.received += 1;
             self.counts.truncated += u64::from((frame.data.len() as u32) < frame.wire_len);
@@ -185,7 +234,8 @@ impl<'a> Intake<'a> {
                         if wanted(self.options, &packet) {
                             let payload = packet.payload.of(&block.bytes);
                             packet.duplicate = self.duplicates.seen(&packet, payload);
-                            taken = true;
+                            // Of an earlier fragment that was given up, the frame was counted then.
+                            taken |= packet.frame == reference.number;
                             again |= packet.duplicate;
                             give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
                         }
@@ -207,6 +257,7 @@ impl<'a> Intake<'a> {
             }
         }
         self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
+        block.frames.len()
     }
 
     /// Whether time and filter take the frame.
@@ -250,16 +301,24 @@ fn wanted(options: &Options, packet: &Packet) -> bool {
 }
 
 /// Everything in this thread.
-fn alone(intake: &mut Intake<'_>) -> Harvest {
+fn alone(intake: &mut Intake<'_>, so_far: &mut SoFar<'_>) -> Harvest {
     let mut shard = Shard::new(intake.options, 1);
     let mut block = Block::default();
     let mut packets: Vec<Hashed> = Vec::new();
     while intake.next_block(&mut block) {
-        intake.parse(&block, |packet| packets.push(packet));
-        for batch in packets.chunks(intake.options.batch.max(1)) {
-            shard.take(batch, &block.bytes);
+        let mut at = 0;
+        loop {
+            at = intake.parse(&block, at, |packet| packets.push(packet));
+            for batch in packets.chunks(intake.options.batch.max(1)) {
+                shard.take(batch, &block.bytes);
+            }
+            packets.clear();
+            if at >= block.frames.len() {
+                break;
+            }
+            let harvest = shard.so_far();
+            so_far(intake, vec![harvest]);
         }
-        packets.clear();
     }
     intake.finish(|packet| packets.push(packet));
     shard.take(&packets, &[]);
@@ -270,10 +329,12 @@ fn alone(intake: &mut Intake<'_>) -> Harvest {
 struct Batch {
     block: Arc<Block>,
     packets: Vec<Hashed>,
+    /// Who wants to know what was seen so far, this batch included.
+    report: Option<Sender<Harvest>>,
 }
 
 /// This thread reads and parses; each worker owns a shard.
-fn threaded(intake: &mut Intake<'_>) -> Vec<Harvest> {
+fn threaded(intake: &mut Intake<'_>, so_far: &mut SoFar<'_>) -> Vec<Harvest> {
     let workers = intake.options.workers;
     std::thread::scope(|scope| {
         let (spent, emptied) = unbounded();
@@ -286,14 +347,14 @@ fn threaded(intake: &mut Intake<'_>) -> Vec<Harvest> {
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
         }
-        feed(intake, &lanes, &emptied);
+        feed(intake, &lanes, &emptied, so_far);
         drop(lanes);
         // A worker that panicked is a bug; its panic goes on here rather than a result that lacks its flows.
         handles.into_iter().map(|h| h.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
-fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec<Hashed>>) {
+fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec<Hashed>>, so_far: &mut SoFar<'_>) {
     let batch = intake.options.batch.max(1);
     let mut blocks: Vec<Arc<Block>> = Vec::new();
     let mut filling: Vec<Vec<Hashed>> = lanes.iter().map(|_| Vec::with_capacity(batch)).collect();
@@ -306,28 +367,36 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
         let send = |lane: usize, packets: Vec<Hashed>| {
             if let Some(sender) = lanes.get(lane) {
                 // Fails only if the worker is gone, and then its panic is reported at the join.
-                let _ = sender.send(Batch { block: Arc::clone(&block), packets });
+                let _ = sender.send(Batch { block: Arc::clone(&block), packets, report: None });
             }
         };
-        let give = |packet: Hashed| {
-            // The table uses the hash's low and top bits; the lane comes from the middle.
-            let lane = (((packet.0 >> 32) as usize & 0xffff) * lanes.len()) >> 16;
-            if let Some(packets) = filling.get_mut(lane) {
-                packets.push(packet);
-                if packets.len() >= batch {
-                    let fresh = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(batch));
-                    send(lane, std::mem::replace(packets, fresh));
+        let mut at = 0;
+        loop {
+            let give = |packet: Hashed| {
+                // The table uses the hash's low and top bits; the lane comes from the middle.
+                let lane = (((packet.0 >> 32) as usize & 0xffff) * lanes.len()) >> 16;
+                if let Some(packets) = filling.get_mut(lane) {
+                    packets.push(packet);
+                    if packets.len() >= batch {
+                        let fresh = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(batch));
+                        send(lane, std::mem::replace(packets, fresh));
+                    }
                 }
+            };
+            if more {
+                at = intake.parse(&block, at, give);
+            } else {
+                intake.finish(give);
             }
-        };
-        if more {
-            intake.parse(&block, give);
-        } else {
-            intake.finish(give);
-        }
-        for (lane, packets) in filling.iter_mut().enumerate().filter(|(_, packets)| !packets.is_empty()) {
-            let fresh = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(batch));
-            send(lane, std::mem::replace(packets, fresh));
+            for (lane, packets) in filling.iter_mut().enumerate().filter(|(_, packets)| !packets.is_empty()) {
+                let fresh = emptied.try_recv().unwrap_or_else(|_| Vec::with_capacity(batch));
+                send(lane, std::mem::replace(packets, fresh));
+            }
+            if !more || at >= block.frames.len() {
+                break;
+            }
+            let harvests = ask(lanes, &block);
+            so_far(intake, harvests);
         }
         if !more {
             return;
@@ -336,9 +405,25 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
     }
 }
 
+/// Asks all workers for what they have seen of what was sent so far.
+fn ask(lanes: &[Sender<Batch>], block: &Arc<Block>) -> Vec<Harvest> {
+    let (report, harvests) = bounded(lanes.len());
+    for lane in lanes {
+        // Fails only if the worker is gone, and then its panic is reported at the join.
+        let _ = lane.send(Batch { block: Arc::clone(block), packets: Vec::new(), report: Some(report.clone()) });
+    }
+    drop(report);
+    harvests.iter().collect()
+}
+
 fn work(mut shard: Shard, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>) -> Harvest {
     for mut batch in batches {
         shard.take(&batch.packets, &batch.block.bytes);
+        if let Some(report) = batch.report {
+            // Who asked may be gone with its thread; then nobody wants it.
+            let _ = report.send(shard.so_far());
+            continue;
+        }
         batch.packets.clear();
         // Nobody may be left who wants it; then it is freed.
         let _ = spent.send(batch.packets);

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 pub type Hashed = (u64, Packet);
 
 /// A flow that is over, or that the capture's end cut off.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ended {
     /// Counters.
     pub flow: Flow,
@@ -24,7 +24,7 @@ pub struct Ended {
 }
 
 /// How far recognition came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Stage {
     /// No payload yet.
     Silent,
@@ -34,14 +34,14 @@ enum Stage {
     Closed(Box<Closed>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Closed {
     decision: Decision,
     complete: bool,
     lossy: [bool; 2],
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     flow: Flow,
     stage: Stage,
@@ -65,7 +65,7 @@ pub struct Harvest {
 }
 
 /// The flows of one worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shard {
     table: Table<Slot>,
     ended: Vec<Ended>,
@@ -251,6 +251,12 @@ impl Shard {
         };
         let complete = complete && !slot.flow.cut();
         Ended { flow: slot.flow, decision, complete, lossy }
+    }
+
+    /// What `finish` would give if the capture ended here; the shard goes on. Flows judged early are given once.
+    pub fn so_far(&mut self) -> Harvest {
+        let evicted = std::mem::take(&mut self.evicted);
+        Harvest { evicted, ..self.clone().finish() }
     }
 
     /// Ends all flows.

@@ -19,7 +19,7 @@ pub enum Progress {
 }
 
 /// The assessment of one flow.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Undecided {
     head: HeadBuf,
     excluded: ProtocolSet,

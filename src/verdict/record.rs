@@ -204,6 +204,8 @@ pub struct Summary {
     pub span: Option<(Time, Time)>,
     /// Files in directories that are no captures.
     pub skipped: u64,
+    /// More is to come: the run goes on.
+    pub so_far: bool,
     /// The captures were read as one.
     pub merged: bool,
 }

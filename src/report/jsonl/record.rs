@@ -341,6 +341,9 @@ pub(super) struct SummaryLine<'a> {
     span: Option<Span>,
     /// Files in directories that are no captures.
     skipped: u64,
+    /// More is to come: what was reported so far is reported again, with what is new.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    so_far: bool,
 }
 
 impl<'a> SummaryLine<'a> {
@@ -357,6 +360,7 @@ impl<'a> SummaryLine<'a> {
             ports,
             span: summary.span.map(|(first, last)| Span { first: rfc3339(first), last: rfc3339(last) }),
             skipped: summary.skipped,
+            so_far: summary.so_far,
         }
     }
 }
