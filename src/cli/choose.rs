@@ -73,10 +73,17 @@ impl Choose {
         Ok(inputs)
     }
 
-    /// Whether packets may be left out at the user's wish.
-    pub(super) fn is_choosy(&self, options: &Options) -> bool {
-        let timed = options.window != Window::default();
-        options.filter.is_some() || options.ports.is_some() || !self.hosts.is_empty() || timed
+    /// What may have left packets out at the user's wish, in words; empty: nothing.
+    pub(super) fn said(&self, options: &Options) -> String {
+        let filter = options.filter.as_ref().map(|filter| format!("\"{}\"", filter.expression()));
+        let flags = [
+            (options.ports.is_some(), "--ports"),
+            (!self.hosts.is_empty(), "--host"),
+            (self.since.is_some(), "--since"),
+            (self.until.is_some(), "--until"),
+        ];
+        let flags = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+        flags.chain(filter).collect::<Vec<_>>().join(" and ")
     }
 }
 

@@ -321,8 +321,9 @@ impl Reading<'_> {
             say(&format!("interrupted; {} not read", counted(self.unread, "input")));
         }
         let nothing = self.summary.counts.classified == 0 && self.summary.counts.received > 0;
-        if nothing && self.args.choose.is_choosy(self.options) {
-            say("0 packets matched");
+        let choice = self.args.choose.said(self.options);
+        if nothing && !choice.is_empty() {
+            say(&format!("0 packets matched {choice}"));
         }
         if self.summary.skipped > 0 {
             say(&format!("{} skipped: no captures", counted(self.summary.skipped, "file")));
