@@ -10,27 +10,26 @@ use std::path::{Path, PathBuf};
 
 /// Arguments that choose packets.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Choosing")]
 pub(super) struct Choose {
     /// Judge only the packets from or to these addresses; may be repeated.
-    #[arg(long = "host", value_name = "CIDR")]
+    #[arg(help_heading = "Choosing", long = "host", value_name = "CIDR")]
     hosts: Vec<Network>,
     /// Who is inside: flow records then say inbound, outbound, internal or external; may be repeated.
-    #[arg(long, value_name = "CIDR")]
+    #[arg(help_heading = "Choosing", long, value_name = "CIDR")]
     local: Vec<Network>,
     /// Judge from this time on: 2026-11-20T20:00:00Z, or since the capture's first frame: +90s, 5m.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(help_heading = "Choosing", long, value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Judge what comes before this time; forms as for --since.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(help_heading = "Choosing", long, value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
     /// Which layers of tunnelled packets are judged.
-    #[arg(long, value_enum, value_name = "LAYERS", default_value_t)]
+    #[arg(help_heading = "Choosing", long, value_enum, value_name = "LAYERS", default_value_t)]
     tunnel: TunnelArg,
     /// Judge only the frames that this tcpdump expression takes; it may also follow the files.
-    #[arg(long, value_name = "EXPRESSION", conflicts_with = "expression")]
+    #[arg(help_heading = "Choosing", long, value_name = "EXPRESSION", conflicts_with = "expression")]
     filter: Option<String>,
-    /// The same, whatever its first word looks like.
+    /// A tcpdump expression, whatever its first word looks like.
     #[arg(last = true, value_name = "EXPRESSION")]
     expression: Vec<String>,
 }

@@ -51,6 +51,10 @@ Examples:
       why: the evidence with its weights and frames, and how the verdict follows
   portproof read --fail-on mismatch --ports 1194-1200 *.pcap
       exit code 1 if one of these ports speaks something it should not
+  portproof read trace.pcap udp port 1197
+      only the frames that tcpdump would take
+  ssh host tcpdump -U -w - | portproof read - --every 10s
+      as the packets come, the rows so far
   portproof read --output jsonl trace.pcap | jq 'select(.type == \"flow\")'
       every flow with its evidence
   portproof port 1197 2797/udp esp-encap

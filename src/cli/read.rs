@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, value_name = "BAND")]
     min_band: Option<MinBand>,
     /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
-    #[arg(long, value_name = "PORTS", value_parser = values::ports)]
+    #[arg(help_heading = "Choosing", long, value_name = "PORTS", value_parser = values::ports)]
     ports: Option<PortSet>,
     #[command(flatten)]
     choose: Choose,
