@@ -10,7 +10,7 @@ use crate::wire::esp::Esp;
 const SMALL: u32 = 64;
 
 /// How far an IV that counts may be from the sequence number: packets that were numbered but not sent.
-const NEAR: u64 = 1 << 16;
+const NEAR: u64 = 16;
 
 /// One ESP packet as it was seen.
 #[derive(Clone, Copy, Debug)]
