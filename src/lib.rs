@@ -5,7 +5,7 @@
 //! | module | holds | may use |
 //! | --- | --- | --- |
 //! | [`wire`] | typed views over the bytes of one message | nothing |
-//! | [`packet`] | frame to transport payload | nothing |
+//! | [`packet`] | frame to transport payload | `etherparse` |
 //! | [`flow`] | 5-tuple, flow table, the head of a flow | `packet` |
 //! | [`protocol`] | recognisers, evidence | `wire`, the head |
 //! | [`registry`] | IANA's assignments, claims, lore | nothing |

@@ -6,24 +6,9 @@
 mod rewrite;
 
 use portproof::capture::{CaptureFile, Fault};
-use rewrite::{Dribble, Raw, bases, frames, open, pcap, pcapng};
+use rewrite::{Dribble, Raw, bases, compressed, frames, open, pcap, pcapng};
 use std::io::Write;
 use std::path::Path;
-
-fn compressed(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(bytes).unwrap();
-    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
-    xz.write_all(bytes).unwrap();
-    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
-    lz4.write_all(bytes).unwrap();
-    vec![
-        ("gzip", gzip.finish().unwrap()),
-        ("zstd", zstd::stream::encode_all(bytes, 1).unwrap()),
-        ("xz", xz.finish().unwrap()),
-        ("lz4", lz4.finish().unwrap()),
-    ]
-}
 
 fn read(bytes: Vec<u8>) -> Vec<Raw> {
     let (found, error) = frames(open(bytes).unwrap());

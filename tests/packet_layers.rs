@@ -4,12 +4,12 @@
 
 #[path = "common/rewrite.rs"]
 mod rewrite;
+#[path = "common/wrap.rs"]
+mod wrap;
 
 use portproof::packet::{Fate, Malformed, Other, Transport, Tunnel, TunnelKind, TunnelView};
-use rewrite::{Outcome, Raw, Seen, bases, ether_type, ethernet, ipv4, ipv6, parse, parts, udp};
-
-/// Puts an IP packet into something.
-type Wrap = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+use rewrite::{Outcome, Raw, Seen, bases, ethernet, ipv4, ipv6, parse, parts, udp};
+use wrap::{links, tunnels};
 
 /// Every base packet with its link layer replaced.
 fn rewritten(link: u32, frame: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Raw> {
@@ -24,49 +24,7 @@ fn plain() -> Outcome {
 fn every_link_type_gives_the_same_packets() {
     let plain = plain();
     assert!(plain.fates.iter().all(|fate| *fate == Fate::Flows));
-    let snap = |ip: &[u8]| [&[0xaa, 0xaa, 3, 0, 0, 0][..], &ether_type(ip).to_be_bytes(), ip].concat();
-    let wlan = move |ip: &[u8]| [&[0x88, 2][..], &[0; 24], &snap(ip)].concat();
-    let tag = |tpid: u16, id: u16| [tpid.to_be_bytes(), id.to_be_bytes()].concat();
-    let cases: Vec<(&str, u32, Wrap)> = vec![
-        ("802.1Q", 1, Box::new(move |ip| [&ethernet(0x8100, &[0, 7]), &ether_type(ip).to_be_bytes()[..], ip].concat())),
-        (
-            "QinQ",
-            1,
-            Box::new(move |ip| {
-                [&ethernet(0x88a8, &[0, 7])[..], &tag(0x8100, 9), &ether_type(ip).to_be_bytes(), ip].concat()
-            }),
-        ),
-        ("802.3", 1, Box::new(move |ip| ethernet(ip.len() as u16 + 8, &snap(ip)))),
-        ("MPLS", 1, Box::new(|ip| ethernet(0x8847, &[&[0, 1, 0, 64, 0, 2, 1, 64][..], ip].concat()))),
-        (
-            "MPLS pseudowire",
-            1,
-            Box::new(|ip| ethernet(0x8847, &[&[0, 1, 1, 64, 0, 0, 0, 0][..], &ethernet(ether_type(ip), ip)].concat())),
-        ),
-        (
-            "PPPoE",
-            1,
-            Box::new(|ip| {
-                let length = (ip.len() as u16 + 2).to_be_bytes();
-                ethernet(0x8864, &[&[0x11, 0, 0, 1][..], &length, &[0, 0x21], ip].concat())
-            }),
-        ),
-        ("PPP", 9, Box::new(|ip| [&[0xff, 3, 0, 0x21], ip].concat())),
-        ("cooked", 113, Box::new(|ip| [&[0, 0, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0, 8, 0], ip].concat())),
-        ("cooked 2", 276, Box::new(|ip| [&[8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 1, 2, 3, 4, 5, 6, 0, 0], ip].concat())),
-        ("raw 12", 12, Box::new(|ip| ip.to_vec())),
-        ("raw 14", 14, Box::new(|ip| ip.to_vec())),
-        ("raw 101", 101, Box::new(|ip| ip.to_vec())),
-        ("raw 228", 228, Box::new(|ip| ip.to_vec())),
-        ("null", 0, Box::new(|ip| [&[2, 0, 0, 0], ip].concat())),
-        ("null, other order", 0, Box::new(|ip| [&[0, 0, 0, 2], ip].concat())),
-        ("loop", 108, Box::new(|ip| [&[0, 0, 0, 2], ip].concat())),
-        ("802.11", 105, Box::new(move |ip| wlan(ip))),
-        ("radiotap", 127, Box::new(move |ip| [&[0, 0, 9, 0, 2, 0, 0, 0, 0], &wlan(ip)[..]].concat())),
-        ("with a check sequence", 1, Box::new(|ip| [ethernet(0x0800, ip), vec![1, 2, 3, 4]].concat())),
-        ("padded", 1, Box::new(|ip| [ethernet(0x0800, ip), vec![0; 60]].concat())),
-    ];
-    for (name, link, frame) in cases {
+    for (name, link, frame) in links() {
         let found = parse(&rewritten(link, frame), TunnelView::Both);
         assert_eq!(found.fates, plain.fates, "{name}");
         assert!(found.packets == plain.packets, "{name}");
@@ -95,47 +53,6 @@ fn ipv6_with_extension_headers_gives_the_same_payloads() {
             |o: &Outcome| o.packets.iter().map(|p| (p.tcp, p.wire_len, p.payload.clone())).collect::<Vec<_>>();
         assert!(payloads(&found) == payloads(&plain));
     }
-}
-
-/// All tunnels: what a person is told, the outer IP protocol, and its payload for an inner IP packet.
-fn tunnels() -> Vec<(TunnelKind, &'static str, u8, Wrap)> {
-    let odd = |payload: &[u8]| udp(33_333, 44_444, payload);
-    // The direction of the inner packet decides the TEID, as in a real GTP-U tunnel.
-    let gtp = |flags: u8, more: &'static [u8]| {
-        move |ip: &[u8]| {
-            let length = ((ip.len() + more.len()) as u16).to_be_bytes();
-            udp(33_333, 44_444, &[&[flags, 0xff][..], &length, &[0, 0, ip[15], ip[19]], more, ip].concat())
-        }
-    };
-    let vxlan = move |ip: &[u8]| odd(&[&[8, 0, 0, 0, 0, 0, 42, 0][..], &ethernet(ether_type(ip), ip)].concat());
-    let geneve =
-        move |ip: &[u8]| odd(&[&[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 4][..], &ethernet(0x0800, ip)].concat());
-    let geneve_ip = move |ip: &[u8]| odd(&[&[0, 0, 8, 0, 0, 0, 7, 0][..], ip].concat());
-    let erspan =
-        |ip: &[u8]| [&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 1, 0, 1, 0, 0, 0, 0][..], &ethernet(0x0800, ip)].concat();
-    vec![
-        (TunnelKind::Vxlan, "vxlan 42", 17, Box::new(vxlan)),
-        (TunnelKind::Geneve, "geneve 7", 17, Box::new(geneve)),
-        (TunnelKind::Geneve, "geneve 7", 17, Box::new(geneve_ip)),
-        (TunnelKind::GtpU, "gtp-u", 17, Box::new(gtp(0x30, &[]))),
-        (TunnelKind::GtpU, "gtp-u", 17, Box::new(gtp(0x34, &[0, 0, 0, 0x85, 1, 0x10, 9, 0]))),
-        (TunnelKind::Gre, "gre", 47, Box::new(|ip| [&[0, 0, 8, 0], ip].concat())),
-        (
-            TunnelKind::Gre,
-            "gre 5",
-            47,
-            Box::new(|ip| [&[0xb0, 0, 8, 0, 1, 1, 0, 0, 0, 0, 0, 5, 0, 0, 0, 1], ip].concat()),
-        ),
-        (TunnelKind::Gre, "gre", 47, Box::new(|ip| [&[0, 0, 0x65, 0x58], &ethernet(0x0800, ip)[..]].concat())),
-        (TunnelKind::Gre, "gre", 47, Box::new(erspan)),
-        (TunnelKind::IpInIp, "ip-in-ip", 4, Box::new(|ip| ip.to_vec())),
-        (
-            TunnelKind::EthernetInIp,
-            "ethernet-in-ip",
-            97,
-            Box::new(|ip| [&[0x30, 0], &ethernet(0x0800, ip)[..]].concat()),
-        ),
-    ]
 }
 
 const A: [u8; 4] = [192, 0, 2, 1];

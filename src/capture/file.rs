@@ -39,6 +39,26 @@ pub struct CaptureFile {
     size: Option<u64>,
 }
 
+/// Packets that were on the wire and are not in the capture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Dropped {
+    /// Dropped by the interface for want of resources.
+    pub interface: u64,
+    /// Dropped by the operating system.
+    pub kernel: u64,
+}
+
+impl std::ops::Add for Dropped {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            interface: self.interface.saturating_add(other.interface),
+            kernel: self.kernel.saturating_add(other.kernel),
+        }
+    }
+}
+
 enum Format {
     Pcap(Pcap),
     Pcapng(Pcapng),
@@ -218,10 +238,10 @@ impl CaptureFile {
         self.consumed.load(Ordering::Relaxed)
     }
 
-    /// Packets that the capturing interfaces dropped, as far as the capture says.
-    pub fn dropped(&self) -> u64 {
+    /// Packets that never reached the capture, as far as it says.
+    pub fn dropped(&self) -> Dropped {
         match &self.format {
-            Format::Pcap(_) => 0,
+            Format::Pcap(_) => Dropped::default(),
             Format::Pcapng(pcapng) => pcapng.dropped(),
         }
     }

@@ -4,7 +4,7 @@
 //! A file is open only while the front of the merge is within it, so that memory and open files are bounded by how many
 //! overlap, not by how many there are.
 
-use super::{Block, CaptureError, CaptureFile, FrameRef};
+use super::{Block, CaptureError, CaptureFile, Dropped, FrameRef};
 use crate::packet::Time;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,7 +25,7 @@ pub trait Source: Send {
     fn bytes_read(&self) -> u64;
 
     /// Packets that the capturing interfaces dropped, as far as it says.
-    fn dropped(&self) -> u64;
+    fn dropped(&self) -> Dropped;
 
     /// What ended parts of it, while the rest went on.
     fn faults(&mut self) -> Vec<CaptureError> {
@@ -42,7 +42,7 @@ impl Source for CaptureFile {
         self.bytes_read()
     }
 
-    fn dropped(&self) -> u64 {
+    fn dropped(&self) -> Dropped {
         self.dropped()
     }
 }
@@ -56,7 +56,7 @@ pub struct Merged {
     /// The time of each open file's next frame, its place among the arguments, its place in `open`.
     next: BinaryHeap<Reverse<(Time, usize, usize)>>,
     packets: u64,
-    closed: (u64, u64),
+    closed: (u64, Dropped),
     faults: Vec<CaptureError>,
 }
 
@@ -95,7 +95,7 @@ impl Merged {
             open: Vec::new(),
             next: BinaryHeap::new(),
             packets: 0,
-            closed: (0, 0),
+            closed: (0, Dropped::default()),
             faults: Vec::new(),
         };
         for (order, path) in paths.iter().enumerate() {
@@ -153,7 +153,7 @@ impl Merged {
             ended => {
                 self.faults.extend(ended.err());
                 self.closed.0 += reader.file.bytes_read();
-                self.closed.1 += reader.file.dropped();
+                self.closed.1 = self.closed.1 + reader.file.dropped();
                 *slot = None;
             }
         }
@@ -173,8 +173,8 @@ impl Source for Merged {
         self.closed.0 + self.open.iter().flatten().map(|reader| reader.file.bytes_read()).sum::<u64>()
     }
 
-    fn dropped(&self) -> u64 {
-        self.closed.1 + self.open.iter().flatten().map(|reader| reader.file.dropped()).sum::<u64>()
+    fn dropped(&self) -> Dropped {
+        self.open.iter().flatten().fold(self.closed.1, |sum, reader| sum + reader.file.dropped())
     }
 
     fn faults(&mut self) -> Vec<CaptureError> {

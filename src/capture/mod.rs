@@ -12,6 +12,6 @@ mod pcapng;
 
 pub use block::{Block, FrameRef};
 pub use error::{CaptureError, Fault};
-pub use file::CaptureFile;
+pub use file::{CaptureFile, Dropped};
 pub use filter::{Filter, Programs};
 pub use merge::{Merged, Source};

@@ -5,7 +5,7 @@
 //! ```
 
 use super::framing::{Bytes, Next, Scan, max_frame};
-use crate::capture::FrameRef;
+use crate::capture::{Dropped, FrameRef};
 use crate::packet::{LinkType, Time};
 
 /// Type of a section header block; the same in both byte orders.
@@ -23,7 +23,7 @@ pub(super) struct Pcapng {
     /// Time of the last packet: simple packet blocks have none of their own.
     last: Time,
     /// Packets that the interfaces of earlier sections dropped.
-    dropped_before: u64,
+    dropped_before: Dropped,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,8 @@ struct Interface {
     unit: Unit,
     /// Seconds to add to every time stamp.
     offset: i64,
-    /// Packets dropped by the interface and the operating system, as last stated.
-    dropped: u64,
+    /// As last stated.
+    dropped: Dropped,
 }
 
 /// What one tick of a time stamp is.
@@ -229,8 +229,13 @@ impl Pcapng {
         if self.interfaces.len() >= MAX_INTERFACES {
             return Err(format!("more than {MAX_INTERFACES} interfaces in one section"));
         }
-        let mut interface =
-            Interface { link: LinkType(u32::from(link)), snaplen, unit: Unit::new(6), offset: 0, dropped: 0 };
+        let mut interface = Interface {
+            link: LinkType(u32::from(link)),
+            snaplen,
+            unit: Unit::new(6),
+            offset: 0,
+            dropped: Dropped::default(),
+        };
         for (code, value) in self.options(body.get(8..).unwrap_or_default()) {
             match (code, value) {
                 (9, [resolution, ..]) => interface.unit = Unit::new(*resolution),
@@ -248,19 +253,22 @@ impl Pcapng {
 
     fn statistics(&mut self, body: &[u8]) {
         let index = Bytes(body).u32(0, self.big_endian).unwrap_or(u32::MAX) as usize;
-        let dropped = self
-            .options(body.get(12..).unwrap_or_default())
-            .filter(|(code, _)| matches!(code, 5 | 7)) // by the interface, by the operating system
-            .filter_map(|(_, value)| self.long(value))
-            .fold(0, u64::saturating_add);
+        let mut dropped = Dropped::default();
+        for (code, value) in self.options(body.get(12..).unwrap_or_default()) {
+            match (code, self.long(value)) {
+                (5, Some(packets)) => dropped.interface = packets,
+                (7, Some(packets)) => dropped.kernel = packets,
+                _ => {}
+            }
+        }
         if let Some(interface) = self.interfaces.get_mut(index) {
             interface.dropped = dropped;
         }
     }
 
     /// Packets that the interfaces said they dropped.
-    pub(super) fn dropped(&self) -> u64 {
-        self.interfaces.iter().map(|i| i.dropped).fold(self.dropped_before, u64::saturating_add)
+    pub(super) fn dropped(&self) -> Dropped {
+        self.interfaces.iter().fold(self.dropped_before, |sum, interface| sum + interface.dropped)
     }
 
     /// The options at the start of `bytes`: code and value.

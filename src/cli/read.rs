@@ -348,6 +348,10 @@ fn add(summary: &mut Summary, captured: &Captured) {
     summary.counts.add(&captured.counts);
     summary.flows += captured.flows;
     summary.evicted += captured.evicted;
+    summary.fragments.add(&captured.fragments);
+    for (kind, opened) in &captured.tunnels {
+        *summary.tunnels.entry(*kind).or_default() += opened;
+    }
     summary.span = match (summary.span, captured.span) {
         (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
         (known, other) => known.or(other),

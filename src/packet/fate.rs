@@ -1,5 +1,6 @@
 //! What became of a frame. Every frame has exactly one fate, by its outermost layer that decides it.
 
+use etherparse::IpNumber;
 use std::fmt;
 
 /// What became of a frame.
@@ -61,12 +62,13 @@ impl Other {
     }
 }
 
-/// Short lower-case names, as Wireshark's display filters have them where they have them.
+/// Short lower-case names: IANA's keywords for IP protocols, for the rest those of Wireshark's display filters where it has
+/// them.
 impl fmt::Display for Other {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Ip(number) => match ip_protocol_name(number) {
-                Some(name) => f.write_str(name),
+            Self::Ip(number) => match IpNumber(number).keyword_str() {
+                Some(keyword) => f.write_str(&keyword.to_ascii_lowercase().replace(' ', "-")),
                 None => write!(f, "ip-proto-{number}"),
             },
             Self::Fragment => f.write_str("fragment"),
@@ -93,47 +95,6 @@ impl fmt::Display for Other {
             Self::Cut => f.write_str("cut"),
         }
     }
-}
-
-/// IANA's protocol numbers, those that are met in practice.
-fn ip_protocol_name(number: u8) -> Option<&'static str> {
-    Some(match number {
-        0 => "hopopt",
-        1 => "icmp",
-        2 => "igmp",
-        4 => "ipip",
-        6 => "tcp",
-        8 => "egp",
-        9 => "igp",
-        17 => "udp",
-        33 => "dccp",
-        41 => "ipv6",
-        46 => "rsvp",
-        47 => "gre",
-        50 => "esp",
-        51 => "ah",
-        58 => "icmpv6",
-        59 => "ipv6-no-next",
-        88 => "eigrp",
-        89 => "ospf",
-        94 => "ipip",
-        97 => "etherip",
-        98 => "encap",
-        103 => "pim",
-        108 => "ipcomp",
-        112 => "vrrp",
-        113 => "pgm",
-        115 => "l2tp",
-        124 => "isis",
-        132 => "sctp",
-        135 => "mobility",
-        136 => "udp-lite",
-        137 => "mpls-in-ip",
-        139 => "hip",
-        140 => "shim6",
-        143 => "ethernet",
-        _ => return None,
-    })
 }
 
 /// IEEE's EtherTypes, those that are met in practice.

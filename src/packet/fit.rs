@@ -5,9 +5,12 @@
 //! its own, IPv4's header checksum must hold instead. All of it can be read from cut packets too.
 
 use super::ip::{self, Datagram};
-use super::link::{IPV4, IPV6, Network};
+use super::link::Network;
 use super::rest::{Rest, be16};
 use super::{link, shim};
+use etherparse::ether_type::{IPV4, IPV6};
+use etherparse::ip_number as number;
+use etherparse::{Ipv4HeaderSlice, UdpHeaderSlice};
 
 /// The shortest Ethernet frame without its check sequence; shorter ones are padded (IEEE 802.3 section 4A.4.2).
 const SHORTEST_FRAME: u32 = 60;
@@ -67,22 +70,25 @@ pub(super) fn transport(datagram: &Datagram<'_>, checked: bool) -> bool {
     let payload = datagram.payload;
     match datagram.protocol {
         _ if datagram.fragment.is_some() => checked,
-        17 => payload.header::<8>().is_ok_and(|header| u32::from(be16(header, 4)) == payload.wire),
-        6 => payload.header::<20>().is_ok_and(|header| {
+        number::UDP => {
+            UdpHeaderSlice::from_slice(payload.data).is_ok_and(|header| u32::from(header.length()) == payload.wire)
+        }
+        number::TCP => payload.header::<20>().is_ok_and(|header| {
             let length = u32::from(header[12] >> 4) * 4;
             length >= 20 && length <= payload.wire
         }),
-        1 | 2 | 4 | 41 | 47 | 50 | 51 | 58 | 89 | 103 | 112 | 132 => checked,
+        number::ICMP | number::IGMP | number::IPV4 | number::IPV6 | number::GRE | number::ENCAP_SEC | number::AUTH => {
+            checked
+        }
+        number::IPV6_ICMP | number::OSPFIGP | number::PIM | number::VRRP | number::SCTP => checked,
         _ => false,
     }
 }
 
 /// Whether the checksum of the IPv4 header at the start of `bytes` holds (RFC 1071).
 fn checksum_holds(bytes: &[u8]) -> bool {
-    let length = bytes.first().map_or(0, |byte| usize::from(byte & 0xf) * 4);
-    let Some(header) = bytes.get(..length) else { return false };
-    let sum: u32 = header.chunks_exact(2).map(|pair| u32::from(be16(pair, 0))).sum();
-    (sum & 0xffff) + (sum >> 16) == 0xffff
+    Ipv4HeaderSlice::from_slice(bytes)
+        .is_ok_and(|header| header.to_header().calc_header_checksum() == header.header_checksum())
 }
 
 #[cfg(test)]

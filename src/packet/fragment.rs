@@ -3,10 +3,14 @@
 //! Where IPv4 fragments overlap, what came first stays. IPv6 forbids overlap and the whole datagram is dropped
 //! (RFC 8200 section 4.5); an exact duplicate is no overlap. A datagram that never gets whole is given up after 30 seconds,
 //! when memory is short or at the end; if its start is there, that is handed on as a packet cut short.
+//!
+//! etherparse's pool does not serve here: it has no bound of memory, knows no fragments that the capture cut, lets the last of
+//! overlapping fragments win, and gives nothing of a datagram that stays incomplete.
 
 use super::ip::FragmentHeader;
 use super::rest::Rest;
 use super::{Fate, Ip, Malformed, Other, Time, Tunnel};
+use etherparse::IpNumber;
 use std::collections::{HashMap, VecDeque};
 
 /// How long fragments wait for the others, nanoseconds: as long as Linux (net.ipv4.ipfrag_time).
@@ -27,7 +31,7 @@ pub(super) struct Key {
     pub destination: Ip,
     pub id: u32,
     /// IPv4 counts identifications per protocol, IPv6 does not: `None`.
-    pub protocol: Option<u8>,
+    pub protocol: Option<IpNumber>,
     pub tunnel: Option<Tunnel>,
 }
 
@@ -45,7 +49,7 @@ pub(super) struct Origin {
 pub(super) struct Whole {
     pub key: Key,
     /// IP protocol, as the first fragment says.
-    pub protocol: u8,
+    pub protocol: IpNumber,
     /// The bytes up to the first that were not captured.
     pub bytes: Vec<u8>,
     /// Length on the wire. `None`: not known, the last fragment is missing.
@@ -63,6 +67,15 @@ pub struct FragmentCounts {
     pub incomplete: u64,
     /// Datagrams whose fragments overlapped.
     pub overlapping: u64,
+}
+
+impl FragmentCounts {
+    /// Adds another capture's counts.
+    pub fn add(&mut self, other: &Self) {
+        self.reassembled += other.reassembled;
+        self.incomplete += other.incomplete;
+        self.overlapping += other.overlapping;
+    }
 }
 
 /// Fragments waiting for the others.
@@ -86,7 +99,7 @@ struct Partial {
     covered: u32,
     total: Option<u32>,
     /// Protocol and frame of the first fragment.
-    first: Option<(u8, Origin)>,
+    first: Option<(IpNumber, Origin)>,
     overlapped: bool,
     /// Overlapping or too many: what still comes is dropped.
     dead: bool,
@@ -106,7 +119,7 @@ impl Reassembler {
         &mut self,
         key: Key,
         header: FragmentHeader,
-        protocol: u8,
+        protocol: IpNumber,
         payload: Rest<'_>,
         origin: Origin,
     ) -> Result<Whole, Fate> {
@@ -249,8 +262,9 @@ impl Partial {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use etherparse::ip_number::UDP;
 
-    fn key(id: u32, protocol: Option<u8>) -> Key {
+    fn key(id: u32, protocol: Option<IpNumber>) -> Key {
         Key { source: Ip::v4([10, 0, 0, 1]), destination: Ip::v4([10, 0, 0, 2]), id, protocol, tunnel: None }
     }
 
@@ -261,7 +275,7 @@ mod tests {
     /// Adds `data[from..to]` of a datagram as long as `data`.
     fn add(r: &mut Reassembler, key: Key, data: &[u8], from: usize, to: usize) -> Result<Whole, Fate> {
         let header = FragmentHeader { id: key.id, offset: from as u32, more: to < data.len() };
-        r.add(key, header, 17, Rest::whole(&data[from..to]), origin(from as u64, 0))
+        r.add(key, header, UDP, Rest::whole(&data[from..to]), origin(from as u64, 0))
     }
 
     #[test]
@@ -271,7 +285,7 @@ mod tests {
         let orders = (0..256).map(|n| [n & 3, n >> 2 & 3, n >> 4 & 3, n >> 6 & 3]);
         let orders: Vec<_> = orders.filter(|o| (0..4).all(|piece| o.contains(&piece))).collect();
         assert_eq!(orders.len(), 24);
-        for protocol in [None, Some(17)] {
+        for protocol in [None, Some(UDP)] {
             for order in &orders {
                 let mut r = Reassembler::default();
                 for (i, &piece) in order.iter().enumerate() {
@@ -297,11 +311,11 @@ mod tests {
     fn the_first_content_stays_in_ipv4_and_ipv6_drops_the_datagram() {
         let (good, bad): (Vec<u8>, Vec<u8>) = ((0..64).collect(), vec![0xff; 64]);
         let mut r = Reassembler::default();
-        assert!(add(&mut r, key(1, Some(17)), &good, 16, 32).is_err());
-        assert!(add(&mut r, key(1, Some(17)), &good, 40, 48).is_err());
-        assert!(add(&mut r, key(1, Some(17)), &bad, 8, 56).is_err());
-        assert!(add(&mut r, key(1, Some(17)), &good, 0, 8).is_err());
-        let whole = add(&mut r, key(1, Some(17)), &good, 56, 64).unwrap();
+        assert!(add(&mut r, key(1, Some(UDP)), &good, 16, 32).is_err());
+        assert!(add(&mut r, key(1, Some(UDP)), &good, 40, 48).is_err());
+        assert!(add(&mut r, key(1, Some(UDP)), &bad, 8, 56).is_err());
+        assert!(add(&mut r, key(1, Some(UDP)), &good, 0, 8).is_err());
+        let whole = add(&mut r, key(1, Some(UDP)), &good, 56, 64).unwrap();
         let expected: Vec<u8> = (0..64)
             .map(|i| if (8..16).contains(&i) || (32..40).contains(&i) || (48..56).contains(&i) { 0xff } else { i })
             .collect();
@@ -321,11 +335,11 @@ mod tests {
         let data = vec![1; 64];
         let mut r = Reassembler::default();
         let malformed = Some(Fate::Malformed(Malformed::FragmentLength));
-        assert_eq!(add(&mut r, key(1, Some(17)), &data, 0, 12).err(), malformed, "no multiple of 8");
-        assert!(add(&mut r, key(1, Some(17)), &data, 56, 64).is_err());
-        assert_eq!(add(&mut r, key(1, Some(17)), &[1; 72], 64, 72).err(), malformed, "beyond the end");
+        assert_eq!(add(&mut r, key(1, Some(UDP)), &data, 0, 12).err(), malformed, "no multiple of 8");
+        assert!(add(&mut r, key(1, Some(UDP)), &data, 56, 64).is_err());
+        assert_eq!(add(&mut r, key(1, Some(UDP)), &[1; 72], 64, 72).err(), malformed, "beyond the end");
         let header = FragmentHeader { id: 1, offset: 65_528, more: false };
-        let result = r.add(key(2, Some(17)), header, 17, Rest::whole(&data), origin(1, 0));
+        let result = r.add(key(2, Some(UDP)), header, UDP, Rest::whole(&data), origin(1, 0));
         assert_eq!(result.err(), malformed, "the ping of death");
     }
 
@@ -333,9 +347,9 @@ mod tests {
     fn what_stays_incomplete_is_given_up_with_its_start() {
         let data = vec![7; 64];
         let mut r = Reassembler::default();
-        assert!(add(&mut r, key(1, Some(17)), &data, 0, 24).is_err());
-        assert!(add(&mut r, key(1, Some(17)), &data, 40, 64).is_err());
-        assert!(add(&mut r, key(2, Some(17)), &data, 40, 64).is_err());
+        assert!(add(&mut r, key(1, Some(UDP)), &data, 0, 24).is_err());
+        assert!(add(&mut r, key(1, Some(UDP)), &data, 40, 64).is_err());
+        assert!(add(&mut r, key(2, Some(UDP)), &data, 40, 64).is_err());
         assert!(r.give_up(Some(origin(0, 30).time)).is_none());
         let whole = r.give_up(Some(origin(0, 31).time)).unwrap().unwrap();
         assert_eq!((whole.bytes.len(), whole.wire), (24, Some(64)));
@@ -350,7 +364,7 @@ mod tests {
         let mut r = Reassembler::default();
         let mut given_up = 0;
         for id in 0..20_000 {
-            let _ = add(&mut r, key(id, Some(17)), &data, 0, if id % 2 == 0 { 60_000 } else { 8 });
+            let _ = add(&mut r, key(id, Some(UDP)), &data, 0, if id % 2 == 0 { 60_000 } else { 8 });
             while r.give_up(Some(origin(0, 0).time)).is_some() {
                 given_up += 1;
             }
@@ -364,8 +378,8 @@ mod tests {
         let mut r = Reassembler::default();
         let header = |offset, more| FragmentHeader { id: 1, offset, more };
         let cut = Rest { data: &[1; 10], wire: 24, at: 0 };
-        assert!(r.add(key(1, Some(17)), header(0, true), 17, cut, origin(1, 0)).is_err());
-        let whole = r.add(key(1, Some(17)), header(24, false), 17, Rest::whole(&[2; 9]), origin(2, 0)).unwrap();
+        assert!(r.add(key(1, Some(UDP)), header(0, true), UDP, cut, origin(1, 0)).is_err());
+        let whole = r.add(key(1, Some(UDP)), header(24, false), UDP, Rest::whole(&[2; 9]), origin(2, 0)).unwrap();
         assert_eq!((whole.bytes, whole.wire), (vec![1; 10], Some(33)));
     }
 }

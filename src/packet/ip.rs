@@ -1,8 +1,11 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) headers, with options and extension headers.
 
-use super::rest::{Rest, be16, be32};
+use super::rest::Rest;
 use super::transport::fate;
 use super::{Fate, Ip, Malformed};
+use etherparse::err::{LenError, ipv4, ipv6};
+use etherparse::ip_number::{IPV6_FRAG, IPV6_HOP_BY_HOP, IPV6_NO_NEXT_HEADER, MOBILITY};
+use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice};
 use std::num::NonZero;
 
 /// An IP header and what it carries.
@@ -12,8 +15,8 @@ pub(super) struct Datagram<'a> {
     pub destination: Ip,
     /// IPv6 rather than IPv4.
     pub v6: bool,
-    /// IP protocol number of the payload.
-    pub protocol: u8,
+    /// What the payload is.
+    pub protocol: IpNumber,
     /// IPv4's identification, where it is not 0.
     pub id: Option<NonZero<u16>>,
     /// Set when the payload is a fragment.
@@ -43,35 +46,32 @@ pub(super) fn any(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
 /// Reads an IPv4 header. The checksum is not verified: network cards fill it in after the capture.
 #[inline]
 pub(super) fn v4(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
-    let header = rest.header::<20>().map_err(|short| fate(short, Malformed::IpHeader))?;
-    let [version_length, _, _, _, _, _, _, _, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = *header;
-    if version_length >> 4 != 4 {
-        return Err(Fate::Malformed(Malformed::IpVersion));
-    }
-    let length = usize::from(version_length & 0xf) * 4;
-    if length < 20 {
-        return Err(Fate::Malformed(Malformed::IpHeader));
-    }
-    let total = match u32::from(be16(header, 2)) {
+    let header = Ipv4HeaderSlice::from_slice(rest.data).map_err(|error| match error {
+        ipv4::HeaderSliceError::Len(missing) => short(rest, &missing),
+        ipv4::HeaderSliceError::Content(ipv4::HeaderError::UnexpectedVersion { .. }) => {
+            Fate::Malformed(Malformed::IpVersion)
+        }
+        ipv4::HeaderSliceError::Content(_) => Fate::Malformed(Malformed::IpHeader),
+    })?;
+    let length = header.slice().len();
+    let total = match u32::from(header.total_len()) {
         0 => rest.wire, // a segment that the network card has yet to cut and to label
         total if (total as usize) < length => return Err(Fate::Malformed(Malformed::IpLength)),
         total => total,
     };
-    let payload = rest.with_wire(total).after(length).map_err(|short| fate(short, Malformed::IpHeader))?;
-    let flags = be16(header, 6);
-    let fragment = (flags & 0x3fff != 0).then(|| FragmentHeader {
-        id: u32::from(be16(header, 4)),
-        offset: u32::from(flags & 0x1fff) * 8,
-        more: flags & 0x2000 != 0,
+    let fragment = header.is_fragmenting_payload().then(|| FragmentHeader {
+        id: u32::from(header.identification()),
+        offset: u32::from(header.fragments_offset().byte_offset()),
+        more: header.more_fragments(),
     });
     Ok(Datagram {
-        source: Ip::v4([s0, s1, s2, s3]),
-        destination: Ip::v4([d0, d1, d2, d3]),
+        source: Ip::v4(header.source()),
+        destination: Ip::v4(header.destination()),
         v6: false,
-        protocol,
-        id: NonZero::new(be16(header, 4)),
+        protocol: header.protocol(),
+        id: NonZero::new(header.identification()),
         fragment,
-        payload,
+        payload: after(rest.with_wire(total), length)?,
     })
 }
 
@@ -80,31 +80,27 @@ pub(super) fn v4(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
 /// A payload length of 0 means the jumbo payload option (RFC 2675) or, without one, the rest of the frame: a segment
 /// that the network card has yet to cut.
 pub(super) fn v6(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
-    let header = rest.header::<40>().map_err(|short| fate(short, Malformed::IpHeader))?;
-    if header[0] >> 4 != 6 {
-        return Err(Fate::Malformed(Malformed::IpVersion));
-    }
-    let address = |at: usize| header.get(at..).and_then(|b| b.first_chunk()).map_or(Ip::default(), |b| Ip::v6(*b));
-    let stated = u32::from(be16(header, 4));
-    let mut payload = rest.after(40).map_err(|short| fate(short, Malformed::IpHeader))?;
-    if stated > 0 {
-        payload = payload.with_wire(stated);
+    let header = Ipv6HeaderSlice::from_slice(rest.data).map_err(|error| match error {
+        ipv6::HeaderSliceError::Len(missing) => short(rest, &missing),
+        ipv6::HeaderSliceError::Content(_) => Fate::Malformed(Malformed::IpVersion),
+    })?;
+    let mut payload = after(rest, header.slice().len())?;
+    match u32::from(header.payload_length()) {
+        0 if header.next_header() == IPV6_HOP_BY_HOP => {
+            payload = jumbo_length(payload.data).map_or(payload, |length| payload.with_wire(length));
+        }
+        0 => {}
+        stated => payload = payload.with_wire(stated),
     }
     let mut datagram = Datagram {
-        source: address(8),
-        destination: address(24),
+        source: Ip::v6(header.source()),
+        destination: Ip::v6(header.destination()),
         v6: true,
-        protocol: header[6],
+        protocol: header.next_header(),
         id: None,
         fragment: None,
         payload,
     };
-    if stated == 0
-        && datagram.protocol == 0
-        && let Some(length) = jumbo_length(datagram.payload.data)
-    {
-        datagram.payload = datagram.payload.with_wire(length);
-    }
     extensions(&mut datagram)?;
     Ok(datagram)
 }
@@ -113,34 +109,36 @@ pub(super) fn v6(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
 pub(super) fn extensions(datagram: &mut Datagram<'_>) -> Result<(), Fate> {
     loop {
         let rest = datagram.payload;
-        let (next, length) = match datagram.protocol {
-            // Hop-by-hop options, routing, destination options, mobility, HIP, shim6: length in units of 8 bytes.
-            0 | 43 | 60 | 135 | 139 | 140 => {
-                let &[next, length] = rest.header::<2>().map_err(|short| fate(short, Malformed::IpHeader))?;
-                if datagram.protocol >= 135 && next == 59 {
-                    return Ok(()); // it carries nothing: it is the payload
-                }
-                (next, 8 + usize::from(length) * 8)
+        if datagram.protocol == IPV6_FRAG {
+            let header = Ipv6FragmentHeaderSlice::from_slice(rest.data).map_err(|missing| short(rest, &missing))?;
+            (datagram.protocol, datagram.payload) = (header.next_header(), after(rest, header.slice().len())?);
+            // An atomic fragment is whole (RFC 6946).
+            if header.is_fragmenting_payload() {
+                datagram.fragment = Some(FragmentHeader {
+                    id: header.identification(),
+                    offset: u32::from(header.fragment_offset().byte_offset()),
+                    more: header.more_fragments(),
+                });
+                return Ok(());
             }
-            44 => {
-                let header = rest.header::<8>().map_err(|short| fate(short, Malformed::IpHeader))?;
-                let offset = be16(header, 2);
-                let fragment =
-                    FragmentHeader { id: be32(header, 4), offset: u32::from(offset & 0xfff8), more: offset & 1 != 0 };
-                datagram.protocol = header[0];
-                datagram.payload = rest.after(8).map_err(|short| fate(short, Malformed::IpHeader))?;
-                // An atomic fragment is whole (RFC 6946).
-                if fragment.offset != 0 || fragment.more {
-                    datagram.fragment = Some(fragment);
-                    return Ok(());
-                }
-                continue;
+        } else if Ipv6RawExtHeaderSlice::header_type_supported(datagram.protocol) {
+            let header = Ipv6RawExtHeaderSlice::from_slice(rest.data).map_err(|missing| short(rest, &missing))?;
+            if datagram.protocol >= MOBILITY && header.next_header() == IPV6_NO_NEXT_HEADER {
+                return Ok(()); // it carries nothing: it is the payload
             }
-            _ => return Ok(()),
-        };
-        datagram.protocol = next;
-        datagram.payload = rest.after(length).map_err(|short| fate(short, Malformed::IpHeader))?;
+            (datagram.protocol, datagram.payload) = (header.next_header(), after(rest, header.slice().len())?);
+        } else {
+            return Ok(());
+        }
     }
+}
+
+fn after(rest: Rest<'_>, length: usize) -> Result<Rest<'_>, Fate> {
+    rest.after(length).map_err(|short| fate(short, Malformed::IpHeader))
+}
+
+fn short(rest: Rest<'_>, missing: &LenError) -> Fate {
+    fate(rest.short(missing), Malformed::IpHeader)
 }
 
 /// The length in a jumbo payload option (type 0xc2) within the hop-by-hop header at the start of `bytes`.
@@ -160,6 +158,7 @@ fn jumbo_length(bytes: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use etherparse::ip_number;
 
     fn v4_bytes(total: u16, flags: u16, options: usize, payload: usize) -> Vec<u8> {
         let mut bytes = vec![0x45 + (options / 4) as u8, 0];
@@ -208,7 +207,7 @@ mod tests {
         chain.extend([7; 8]);
         let bytes = v6_bytes(chain.len() as u16, 0, &chain);
         let datagram = v6(Rest::whole(&bytes)).unwrap();
-        assert_eq!((datagram.protocol, datagram.payload.data, datagram.fragment), (17, &[7; 8][..], None));
+        assert_eq!((datagram.protocol, datagram.payload.data, datagram.fragment), (ip_number::UDP, &[7; 8][..], None));
         // Whatever is left of the chain, it is cut or malformed, never read beyond.
         for length in 0..bytes.len() - 8 {
             assert!(v6(Rest::whole(&bytes[..length])).is_err());
@@ -222,6 +221,6 @@ mod tests {
         chain.extend([7; 40]);
         let bytes = v6_bytes(0, 0, &chain);
         let datagram = v6(Rest { data: &bytes, wire: 70_000, at: 0 }).unwrap();
-        assert_eq!((datagram.protocol, datagram.payload.wire), (6, 0x10000));
+        assert_eq!((datagram.protocol, datagram.payload.wire), (ip_number::TCP, 0x10000));
     }
 }

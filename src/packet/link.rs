@@ -4,12 +4,14 @@
 use super::rest::{Rest, be16, be32};
 use super::transport::fate;
 use super::{Fate, LinkType, Malformed, Other, fit, ppp, wlan};
+use etherparse::EtherType;
+use etherparse::ether_type::{ARP, IPV4, IPV6};
 
 /// What a link header says follows it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Network<'a> {
     /// An EtherType and what it names.
-    EtherType(u16, Rest<'a>),
+    EtherType(EtherType, Rest<'a>),
     /// IP of the version that its first bits say.
     Ip(Rest<'a>),
     /// A frame of another link type.
@@ -18,9 +20,10 @@ pub(super) enum Network<'a> {
     Aggregate(Rest<'a>),
 }
 
-pub(super) const IPV4: u16 = 0x0800;
-pub(super) const IPV6: u16 = 0x86dd;
-pub(super) const MPLS: u16 = 0x8847;
+/// RFC 3032.
+pub(super) const MPLS: EtherType = EtherType(0x8847);
+/// Ethernet in something else: NVGRE, Geneve and others (RFC 1701's "Transparent Ethernet Bridging").
+pub(super) const BRIDGING: EtherType = EtherType(0x6558);
 
 /// Takes a link header of `N` bytes off `rest`.
 #[inline]
@@ -76,7 +79,7 @@ fn rarer(link: LinkType, rest: Rest<'_>) -> Result<Network<'_>, Fate> {
         127 => wlan::radiotap(rest),
         138 => {
             let (header, payload) = take::<18>(rest)?; // IP over IEEE 1394
-            Ok(Network::EtherType(be16(header, 16), payload))
+            Ok(Network::EtherType(EtherType(be16(header, 16)), payload))
         }
         149 | 258 => {
             // Apple's: header length, record type, link type.
@@ -109,7 +112,7 @@ pub(super) fn ethernet(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
 pub(super) fn type_or_length(value: u16, payload: Rest<'_>) -> Result<Network<'_>, Fate> {
     match value {
         length @ 0..0x600 => llc(payload.with_wire(payload.wire.min(u32::from(length)))),
-        ether_type => Ok(Network::EtherType(ether_type, payload)),
+        ether_type => Ok(Network::EtherType(EtherType(ether_type), payload)),
     }
 }
 
@@ -119,7 +122,7 @@ pub(super) fn llc(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
     match (destination, source, control) {
         (0xaa, 0xaa, 0x03) => {
             let (header, payload) = take::<5>(payload)?;
-            Ok(Network::EtherType(be16(header, 3), payload))
+            Ok(Network::EtherType(EtherType(be16(header, 3)), payload))
         }
         (0x06, 0x06, 0x03) => Ok(Network::Ip(payload)),
         _ => Err(Fate::Other(Other::Llc(destination))),
@@ -146,7 +149,7 @@ fn cooked_protocol(hardware: u16, protocol: u16, payload: Rest<'_>) -> Result<Ne
         (824, _) => Err(Fate::Other(Other::Link(253))),    // netlink
         (_, 0x0001) => Err(Fate::Other(Other::Llc(0xff))), // IPX straight in 802.3
         (_, 0x0004) => llc(payload),
-        (_, ether_type) => Ok(Network::EtherType(ether_type, payload)),
+        (_, ether_type) => Ok(Network::EtherType(EtherType(ether_type), payload)),
     }
 }
 
@@ -178,7 +181,7 @@ fn arcnet(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
             let (&[split, _, _], payload) = take(payload)?;
             if split == 0 { Ok(Network::EtherType(IPV4, payload)) } else { Err(Fate::Other(Other::Fragment)) }
         }
-        213 | 241 => Err(Fate::Other(Other::EtherType(0x0806))),
+        213 | 241 => Err(Fate::Other(Other::EtherType(ARP.0))),
         _ => Err(Fate::Other(Other::Link(7))),
     }
 }
@@ -217,7 +220,7 @@ mod tests {
     /// The EtherType and the payload that a frame of this link type leads to; EtherType 0 stands for "IP".
     fn reach(link: u32, bytes: &[u8]) -> Result<(u16, Vec<u8>), Fate> {
         match network(LinkType(link), Rest::whole(bytes))? {
-            Network::EtherType(ether_type, rest) => Ok((ether_type, rest.data.to_vec())),
+            Network::EtherType(ether_type, rest) => Ok((ether_type.0, rest.data.to_vec())),
             Network::Ip(rest) => Ok((0, rest.data.to_vec())),
             Network::Link(link, rest) => reach(link.0, rest.data),
             Network::Aggregate(_) => panic!("no aggregate here"),

@@ -20,5 +20,5 @@ mod wlan;
 pub use address::{Endpoint, Ip, Time, Transport};
 pub use fate::{Fate, Malformed, Other, Wlan};
 pub use fragment::FragmentCounts;
-pub use parse::{Parser, TunnelView};
+pub use parse::{Parser, TunnelCounts, TunnelView};
 pub use parsed::{Frame, LinkType, Packet, Payload, TcpFields, Tunnel, TunnelKind};

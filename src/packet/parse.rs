@@ -2,12 +2,16 @@
 
 use super::fragment::{FragmentCounts, Key, Origin, Reassembler, Whole};
 use super::ip::{self, Datagram};
-use super::link::{self, IPV4, IPV6, Network};
+use super::link::{self, Network};
 use super::rest::{Rest, be16};
 use super::transport::{self, Segment};
 use super::{
-    Endpoint, Fate, Frame, LinkType, Malformed, Other, Packet, Payload, Time, Tunnel, fit, shim, tunnel, wlan,
+    Endpoint, Fate, Frame, LinkType, Malformed, Other, Packet, Payload, Time, Tunnel, TunnelKind, fit, shim, tunnel,
+    wlan,
 };
+use etherparse::ether_type::{IPV4, IPV6};
+use etherparse::{IpAuthHeaderSlice, ip_number};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many tags, labels and other shims are taken off one frame before it is given up.
@@ -32,7 +36,11 @@ pub enum TunnelView {
 pub struct Parser {
     view: TunnelView,
     fragments: Reassembler,
+    tunnels: TunnelCounts,
 }
+
+/// Tunnel headers taken off, by kind. One in another counts too, so a frame may count more than once.
+pub type TunnelCounts = BTreeMap<TunnelKind, u64>;
 
 /// What is known of the frame around the layer that is being read.
 #[derive(Clone, Copy)]
@@ -92,6 +100,11 @@ impl Parser {
         self.fragments.counts
     }
 
+    /// Which tunnels were opened so far, and how often.
+    pub fn tunnels(&self) -> &TunnelCounts {
+        &self.tunnels
+    }
+
     #[inline]
     fn network(&mut self, context: &mut Context, network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         match network {
@@ -110,10 +123,13 @@ impl Parser {
                 Network::Link(link, rest) => link::network(link, rest)?,
                 Network::Aggregate(rest) => return self.aggregate(context, rest, out),
                 Network::EtherType(ether_type, rest) => {
-                    if shim::is_vlan(ether_type) && rest.data.len() >= 2 {
-                        context.vlan.get_or_insert(be16(rest.data, 0) & 0x0fff);
+                    if shim::is_vlan(ether_type) {
+                        let (id, next) = shim::vlan(rest)?;
+                        context.vlan.get_or_insert(id);
+                        next
+                    } else {
+                        shim::peel(ether_type, rest)?
                     }
-                    shim::peel(ether_type, rest)?
                 }
             };
         }
@@ -139,7 +155,7 @@ impl Parser {
             return self.fragment(context, &datagram, out);
         }
         match datagram.protocol {
-            17 => {
+            ip_number::UDP => {
                 let segment = transport::udp(datagram.payload)?;
                 let opened = match self.view {
                     TunnelView::Outer => None,
@@ -157,7 +173,7 @@ impl Parser {
                     },
                 }
             }
-            6 => {
+            ip_number::TCP => {
                 push(context, &datagram, &transport::tcp(datagram.payload)?, out);
                 Ok(())
             }
@@ -167,14 +183,16 @@ impl Parser {
 
     /// A protocol without ports: a tunnel, an authentication header, or something to count.
     fn portless(&mut self, context: &Context, mut datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
-        let fate = Fate::Other(Other::Ip(datagram.protocol));
-        if datagram.protocol == 51 {
-            // It hides nothing. Its length is in words, less two (RFC 4302).
-            let &[next, length, ..] = datagram.payload.header::<12>().map_err(|_| fate)?;
-            let payload = datagram.payload.after(usize::from(length) * 4 + 8).map_err(|_| fate)?;
-            (datagram.protocol, datagram.payload) = (next, payload);
-            return match next {
-                6 | 17 if fit::transport(&datagram, false) => self.datagram(context, datagram, out),
+        let fate = Fate::Other(Other::Ip(datagram.protocol.0));
+        if datagram.protocol == ip_number::AUTH {
+            // It hides nothing (RFC 4302).
+            let header = IpAuthHeaderSlice::from_slice(datagram.payload.data).map_err(|_| fate)?;
+            let payload = datagram.payload.after(header.slice().len()).map_err(|_| fate)?;
+            (datagram.protocol, datagram.payload) = (header.next_header(), payload);
+            return match datagram.protocol {
+                ip_number::TCP | ip_number::UDP if fit::transport(&datagram, false) => {
+                    self.datagram(context, datagram, out)
+                }
                 _ => Err(fate),
             };
         }
@@ -190,6 +208,7 @@ impl Parser {
     }
 
     fn inner(&mut self, context: &Context, inner: tunnel::Inner<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+        *self.tunnels.entry(inner.tunnel.kind).or_default() += 1;
         let mut context = Context { tunnel: Some(inner.tunnel), depth: context.depth + 1, ..*context };
         self.network(&mut context, inner.network, out)
     }
@@ -233,7 +252,7 @@ impl Parser {
 /// The packet that starts an incomplete datagram.
 fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
     // Without the last fragment, only UDP's own length says how long the datagram was.
-    let stated = if whole.protocol == 17 { u32::from(be16(&whole.bytes, 4)) } else { 0 };
+    let stated = if whole.protocol == ip_number::UDP { u32::from(be16(&whole.bytes, 4)) } else { 0 };
     let wire = whole.wire.unwrap_or(stated).max(whole.bytes.len() as u32);
     let mut datagram = Datagram {
         source: whole.key.source,
@@ -248,8 +267,8 @@ fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
         return;
     }
     let segment = match datagram.protocol {
-        17 => transport::udp(datagram.payload),
-        6 => transport::tcp(datagram.payload),
+        ip_number::UDP => transport::udp(datagram.payload),
+        ip_number::TCP => transport::tcp(datagram.payload),
         _ => return,
     };
     let Origin { frame, time, vlan, tunnel } = whole.origin;

@@ -1,8 +1,10 @@
 //! PPP (RFC 1661, 1662), PPPoE (RFC 2516), Cisco's HDLC and Frame Relay (RFC 2427).
 
-use super::link::{IPV4, IPV6, MPLS, Network, skip, take};
+use super::link::{MPLS, Network, skip, take};
 use super::rest::{Rest, be16};
 use super::{Fate, Malformed, Other};
+use etherparse::EtherType;
+use etherparse::ether_type::{IPV4, IPV6};
 
 /// PPP, with or without HDLC's address and control bytes. Cisco's HDLC turns up under the same link type.
 pub(super) fn ppp(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
@@ -44,7 +46,7 @@ pub(super) fn pppoe(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
 /// Cisco's HDLC: address, control, EtherType.
 pub(super) fn cisco_hdlc(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
     let (header, payload) = take::<4>(rest)?;
-    Ok(Network::EtherType(be16(header, 2), payload))
+    Ok(Network::EtherType(EtherType(be16(header, 2)), payload))
 }
 
 /// Frame Relay: an address of two to four bytes, control, padding, network layer protocol ID.
@@ -60,9 +62,9 @@ pub(super) fn frame_relay(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
             // SNAP, after a byte of padding where there is one.
             let snap = if id == 0 { skip(after, 1)? } else { after };
             let (header, payload) = take::<5>(snap)?;
-            Ok(Network::EtherType(be16(header, 3), payload))
+            Ok(Network::EtherType(EtherType(be16(header, 3)), payload))
         }
         (3, _) => Err(Fate::Other(Other::Link(107))),
-        _ => Ok(Network::EtherType(u16::from_be_bytes([control, id]), after)),
+        _ => Ok(Network::EtherType(EtherType(u16::from_be_bytes([control, id])), after)),
     }
 }

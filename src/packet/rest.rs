@@ -1,5 +1,6 @@
 //! What is left of a frame while its headers are taken off one by one.
 
+use etherparse::err::LenError;
 use std::ops::Range;
 
 /// A run of captured bytes that knows how long it is on the wire and where it lies in its buffer.
@@ -24,6 +25,12 @@ impl<'a> Rest<'a> {
     #[inline]
     pub(super) fn header<const N: usize>(&self) -> Result<&'a [u8; N], Short> {
         self.data.first_chunk().ok_or(if (self.wire as usize) < N { Short::OnTheWire } else { Short::Cut })
+    }
+
+    /// Why a header could not be read whose bytes are missing.
+    #[cold]
+    pub(super) fn short(&self, missing: &LenError) -> Short {
+        if (self.wire as usize) < missing.required_len { Short::OnTheWire } else { Short::Cut }
     }
 
     /// What follows the first `len` bytes, which must have been captured.

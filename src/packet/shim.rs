@@ -1,29 +1,44 @@
 //! What may stand between the link header and IP: VLAN and other tags, MPLS, PPPoE, service headers, clear MACsec.
 
-use super::link::{IPV4, IPV6, MPLS, Network, ethernet, skip, take, type_or_length};
+use super::link::{BRIDGING, MPLS, Network, ethernet, skip, take, type_or_length};
 use super::rest::{Rest, be32};
+use super::transport::fate;
 use super::{Fate, Malformed, Other, fit, ppp};
+use etherparse::err::LenError;
+use etherparse::err::macsec::HeaderSliceError;
+use etherparse::ether_type::{IPV4, IPV6, MACSEC, PROVIDER_BRIDGING, VLAN_DOUBLE_TAGGED_FRAME, VLAN_TAGGED_FRAME};
+use etherparse::{EtherType, MacsecHeaderSlice, MacsecPType, SingleVlanHeaderSlice};
+
+const PPPOE_SESSION: EtherType = EtherType(0x8864);
+const SERVICE: EtherType = EtherType(0x894f);
 
 /// Whether this EtherType is a VLAN tag: 802.1Q, 802.1ad, and the numbers used before the standard.
 #[inline]
-pub(super) fn is_vlan(ether_type: u16) -> bool {
-    matches!(ether_type, 0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300)
+pub(super) fn is_vlan(ether_type: EtherType) -> bool {
+    matches!(ether_type, VLAN_TAGGED_FRAME | PROVIDER_BRIDGING | VLAN_DOUBLE_TAGGED_FRAME | EtherType(0x9200 | 0x9300))
+}
+
+/// Takes off a VLAN tag, and gives its identifier too.
+#[inline]
+pub(super) fn vlan(rest: Rest<'_>) -> Result<(u16, Network<'_>), Fate> {
+    let tag = SingleVlanHeaderSlice::from_slice(rest.data).map_err(|missing| short(rest, &missing))?;
+    Ok((tag.vlan_identifier().value(), type_or_length(tag.ether_type().0, skip(rest, tag.slice().len())?)?))
 }
 
 /// Takes off whatever the EtherType names, if it is not IP.
 #[inline]
-pub(super) fn peel(ether_type: u16, rest: Rest<'_>) -> Result<Network<'_>, Fate> {
+pub(super) fn peel(ether_type: EtherType, rest: Rest<'_>) -> Result<Network<'_>, Fate> {
     match ether_type {
-        _ if is_vlan(ether_type) => tag(2, rest),
-        0x8864 => ppp::pppoe(rest),
-        MPLS | 0x8848 => mpls(rest),
-        0x8926 | 0x892f => tag(4, rest),    // VN-Tag, HSR
-        0x893f | 0x8909 => tag(6, rest),    // 802.1BR E-Tag, Cisco MetaData
-        0x88e7 => ethernet(skip(rest, 4)?), // 802.1ah: a service tag, then the customer's frame
-        0x6558 => ethernet(rest),
-        0x894f => service(rest),
-        0x88e5 => macsec(rest),
-        other => Err(Fate::Other(Other::EtherType(other))),
+        _ if is_vlan(ether_type) => vlan(rest).map(|(_, network)| network),
+        PPPOE_SESSION => ppp::pppoe(rest),
+        MPLS | EtherType(0x8848) => mpls(rest),
+        EtherType(0x8926 | 0x892f) => tag(4, rest),    // VN-Tag, HSR
+        EtherType(0x893f | 0x8909) => tag(6, rest),    // 802.1BR E-Tag, Cisco MetaData
+        EtherType(0x88e7) => ethernet(skip(rest, 4)?), // 802.1ah: a service tag, then the customer's frame
+        BRIDGING => ethernet(rest),
+        SERVICE => service(rest),
+        MACSEC => macsec(rest),
+        EtherType(other) => Err(Fate::Other(Other::EtherType(other))),
     }
 }
 
@@ -73,17 +88,24 @@ fn service(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
         2 => Ok(Network::EtherType(IPV6, payload)),
         3 => ethernet(payload),
         5 => Ok(Network::EtherType(MPLS, payload)),
-        _ => Err(Fate::Other(Other::EtherType(0x894f))),
+        _ => Err(Fate::Other(Other::EtherType(SERVICE.0))),
     }
 }
 
-/// MACsec (802.1AE) that authenticates without encrypting: flags, short length, packet number, [channel].
+/// MACsec (802.1AE) that authenticates without encrypting.
 fn macsec(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
-    let (&[flags, ..], after) = take::<6>(rest)?;
-    if flags & 0x0c != 0 {
-        return Err(Fate::Other(Other::EtherType(0x88e5))); // encrypted or changed
+    let header = MacsecHeaderSlice::from_slice(rest.data).map_err(|error| match error {
+        HeaderSliceError::Len(missing) => short(rest, &missing),
+        HeaderSliceError::Content(_) => Fate::Malformed(Malformed::LinkHeader),
+    })?;
+    match header.ptype() {
+        MacsecPType::Unmodified(next) => type_or_length(next.0, skip(rest, header.slice().len())?),
+        _ => Err(Fate::Other(Other::EtherType(MACSEC.0))), // encrypted or changed
     }
-    tag(if flags & 0x20 != 0 { 8 } else { 0 }, after)
+}
+
+fn short(rest: Rest<'_>, missing: &LenError) -> Fate {
+    fate(rest.short(missing), Malformed::LinkHeader)
 }
 
 #[cfg(test)]
@@ -103,15 +125,15 @@ mod tests {
         ];
         for (ether_type, shim, expected) in cases {
             let bytes = [shim, b"payload"].concat();
-            match peel(ether_type, Rest::whole(&bytes)) {
-                Ok(Network::EtherType(found, rest)) => assert_eq!((found, rest.data), (expected, &b"payload"[..])),
+            match peel(EtherType(ether_type), Rest::whole(&bytes)) {
+                Ok(Network::EtherType(found, rest)) => assert_eq!((found.0, rest.data), (expected, &b"payload"[..])),
                 other => panic!("{ether_type:x} {other:?}"),
             }
             for length in 0..shim.len() {
-                assert!(peel(ether_type, Rest::whole(&bytes[..length])).is_err());
+                assert!(peel(EtherType(ether_type), Rest::whole(&bytes[..length])).is_err());
             }
         }
-        assert_eq!(peel(0x0806, Rest::whole(&[])).err(), Some(Fate::Other(Other::EtherType(0x0806))));
+        assert_eq!(peel(EtherType(0x0806), Rest::whole(&[])).err(), Some(Fate::Other(Other::EtherType(0x0806))));
         assert_eq!(peel(MPLS, Rest::whole(&[0, 0, 0x11, 64, 9, 9])).err(), Some(Fate::Other(Other::Mpls)));
     }
 }

@@ -3,6 +3,7 @@
 use super::rest::{Rest, be16, be32};
 use super::{Fate, Malformed, Other, TcpFields, Transport};
 use crate::packet::rest::Short;
+use etherparse::UdpHeaderSlice;
 
 /// A UDP or TCP header and what it carries.
 pub(super) struct Segment<'a> {
@@ -19,8 +20,9 @@ pub(super) struct Segment<'a> {
 /// has yet to cut. Bytes after a shorter length are UDP options or padding, not payload.
 #[inline]
 pub(super) fn udp(rest: Rest<'_>) -> Result<Segment<'_>, Fate> {
-    let header = rest.header::<8>().map_err(|short| fate(short, Malformed::UdpHeader))?;
-    let length = match be16(header, 4) {
+    let header =
+        UdpHeaderSlice::from_slice(rest.data).map_err(|missing| fate(rest.short(&missing), Malformed::UdpHeader))?;
+    let length = match header.length() {
         0 => rest.wire,
         1..8 => return Err(Fate::Malformed(Malformed::UdpLength)),
         length => u32::from(length),
@@ -31,14 +33,15 @@ pub(super) fn udp(rest: Rest<'_>) -> Result<Segment<'_>, Fate> {
     let payload = rest.with_wire(length).after(8).map_err(|short| fate(short, Malformed::UdpHeader))?;
     Ok(Segment {
         transport: Transport::Udp,
-        source_port: be16(header, 0),
-        destination_port: be16(header, 2),
+        source_port: header.source_port(),
+        destination_port: header.destination_port(),
         tcp: None,
         payload,
     })
 }
 
-/// Reads a TCP header. Options that the capture cut off leave a payload of the true length without bytes.
+/// Reads a TCP header. Options that the capture cut off leave a payload of the true length without bytes, which is why
+/// the header is read here: etherparse's slice wants all options, and 64 captured bytes do not hold them.
 #[inline]
 pub(super) fn tcp(rest: Rest<'_>) -> Result<Segment<'_>, Fate> {
     let header = rest.header::<20>().map_err(|short| fate(short, Malformed::TcpHeader))?;

@@ -1,8 +1,10 @@
 //! Tunnels, recognised on any port by their headers and by what they carry fitting exactly (`fit`).
 
-use super::link::{self, IPV4, IPV6, Network};
+use super::link::{self, BRIDGING, Network};
 use super::rest::{Rest, be16, be32};
 use super::{Ip, Tunnel, TunnelKind, fit, ppp};
+use etherparse::ether_type::{IPV4, IPV6};
+use etherparse::{EtherType, IpNumber, ip_number};
 
 /// What was found in a tunnel.
 pub(super) struct Inner<'a> {
@@ -38,15 +40,17 @@ pub(super) fn in_udp<'a>(payload: Rest<'a>, hosts: (Ip, Ip)) -> Option<Inner<'a>
 }
 
 /// Opens a tunnel straight in IP.
-pub(super) fn in_ip(protocol: u8, payload: Rest<'_>) -> Option<Inner<'_>> {
+pub(super) fn in_ip(protocol: IpNumber, payload: Rest<'_>) -> Option<Inner<'_>> {
     match protocol {
-        4 | 94 => Inner::fitting(TunnelKind::IpInIp, None, Network::EtherType(IPV4, payload)),
-        41 => Inner::fitting(TunnelKind::IpInIp, None, Network::EtherType(IPV6, payload)),
-        47 => gre(payload),
-        97 if payload.data.starts_with(&[0x30, 0]) => {
+        ip_number::IPV4 | ip_number::IPIP => {
+            Inner::fitting(TunnelKind::IpInIp, None, Network::EtherType(IPV4, payload))
+        }
+        ip_number::IPV6 => Inner::fitting(TunnelKind::IpInIp, None, Network::EtherType(IPV6, payload)),
+        ip_number::GRE => gre(payload),
+        ip_number::ETHER_IP if payload.data.starts_with(&[0x30, 0]) => {
             Inner::frame(TunnelKind::EthernetInIp, None, payload.after(2).ok()?)
         }
-        143 => Inner::frame(TunnelKind::EthernetInIp, None, payload),
+        IpNumber(143) => Inner::frame(TunnelKind::EthernetInIp, None, payload),
         _ => None,
     }
 }
@@ -81,8 +85,8 @@ fn geneve(payload: Rest<'_>) -> Option<Inner<'_>> {
     }
     let id = Some(be32(&[0, vni[0], vni[1], vni[2]], 0));
     let inner = payload.after(8 + usize::from(first & 0x3f) * 4).ok()?;
-    match u16::from_be_bytes([a, b]) {
-        0x6558 => Inner::frame(TunnelKind::Geneve, id, inner),
+    match EtherType(u16::from_be_bytes([a, b])) {
+        BRIDGING => Inner::frame(TunnelKind::Geneve, id, inner),
         ip @ (IPV4 | IPV6) => Inner::fitting(TunnelKind::Geneve, id, Network::EtherType(ip, inner)),
         _ => None,
     }
@@ -133,7 +137,7 @@ fn teredo(payload: Rest<'_>) -> Option<Inner<'_>> {
 /// ```
 fn gre(payload: Rest<'_>) -> Option<Inner<'_>> {
     let &[flags, version, a, b] = payload.header().ok()?;
-    let protocol = u16::from_be_bytes([a, b]);
+    let protocol = EtherType(u16::from_be_bytes([a, b]));
     if flags & 0x4f != 0 {
         return None; // routing (RFC 1701), or bits that must be 0
     }
@@ -142,17 +146,17 @@ fn gre(payload: Rest<'_>) -> Option<Inner<'_>> {
     at += if key.is_some() { 4 } else { 0 } + if flags & 0x10 != 0 { 4 } else { 0 };
     match (version & 0x87, protocol) {
         (0, IPV4 | IPV6) => Inner::fitting(TunnelKind::Gre, key, Network::EtherType(protocol, payload.after(at).ok()?)),
-        (0, 0x6558) => Inner::frame(TunnelKind::Gre, key, payload.after(at).ok()?),
+        (0, BRIDGING) => Inner::frame(TunnelKind::Gre, key, payload.after(at).ok()?),
         // Mirrored frames (ERSPAN): type I has no header of its own, type II one of 8 bytes, type III of 12 or 20.
-        (0, 0x88be) => {
+        (0, EtherType(0x88be)) => {
             Inner::frame(TunnelKind::Gre, key, payload.after(at + if flags & 0x10 != 0 { 8 } else { 0 }).ok()?)
         }
-        (0, 0x22eb) => {
+        (0, EtherType(0x22eb)) => {
             let more = payload.data.get(at + 11).is_some_and(|byte| byte & 1 != 0);
             Inner::frame(TunnelKind::Gre, key, payload.after(at + if more { 20 } else { 12 }).ok()?)
         }
         // Enhanced GRE of PPTP (RFC 2637). Its key is a length and a call ID that differs between the directions.
-        (0x01 | 0x81, 0x880b) if key.is_some() => {
+        (0x01 | 0x81, EtherType(0x880b)) if key.is_some() => {
             let inner = payload.after(at + if version & 0x80 != 0 { 4 } else { 0 }).ok()?;
             if inner.wire != u32::from(be16(payload.data, 4)) {
                 return None;

@@ -101,12 +101,13 @@ pub(super) fn avs(rest: Rest<'_>) -> Result<Network<'_>, Fate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use etherparse::ether_type::IPV4;
 
     const LLC: [u8; 8] = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
 
     fn payload(network: Result<Network<'_>, Fate>) -> Vec<u8> {
         match network {
-            Ok(Network::EtherType(0x0800, rest)) => rest.data.to_vec(),
+            Ok(Network::EtherType(IPV4, rest)) => rest.data.to_vec(),
             other => panic!("{other:?}"),
         }
     }

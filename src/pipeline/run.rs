@@ -7,7 +7,7 @@ use super::shard::{Harvest, Hashed, Shard};
 use super::{Control, Hidden, HiddenCounts, Options};
 use crate::capture::{Block, CaptureError, Programs, Source};
 use crate::flow::FlowKey;
-use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
+use crate::packet::{Fate, FragmentCounts, Frame, Other, Packet, Parser, Time, TunnelCounts};
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord, IpProto, Rows};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -32,6 +32,10 @@ pub struct Captured {
     pub ipprotos: Vec<IpProto>,
     /// Frames by fate.
     pub counts: Counts,
+    /// What became of fragmented datagrams.
+    pub fragments: FragmentCounts,
+    /// Tunnels opened.
+    pub tunnels: TunnelCounts,
     /// Flows, those judged early included.
     pub flows: u64,
     /// Flows judged early because there was no room for more: they are in the rows, but have no record of their own.
@@ -119,13 +123,17 @@ fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &
     for (id, merged) in (1..).zip(&flows_kept) {
         rows.add(&merge::record(id, merged, registry));
     }
+    let dropped = intake.file.dropped();
+    let counts = Counts { dropped_interface: dropped.interface, dropped_kernel: dropped.kernel, ..intake.counts };
     Captured {
         name: name.to_string(),
         flows: flows_kept.len() as u64 + early.flows,
         flows_kept,
         rows,
         ipprotos: intake.ipprotos(),
-        counts: Counts { dropped_interface: intake.file.dropped(), ..intake.counts },
+        counts,
+        fragments: intake.parser.fragments(),
+        tunnels: intake.parser.tunnels().clone(),
         evicted: early.flows,
         hurried,
         span: intake.span,

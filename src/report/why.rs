@@ -3,7 +3,6 @@
 use crate::packet::Ip;
 use crate::registry::State;
 use crate::report::text::{counted, thousands};
-use crate::verdict::record::tunnel_text;
 use crate::verdict::{FlowRecord, Observed, PortRow, Reason, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,7 +167,7 @@ pub fn flow(flow: &FlowRecord<'_>) -> String {
         clauses.push(format!("a complete exchange, and not {}", flow.claim.services.join(" or ")));
     }
     clauses.extend(flow.judgement.reason.map(|reason| because(reason, service, flow.protocol())));
-    clauses.extend(flow.tunnel.map(|tunnel| format!("in {}", tunnel_text(tunnel))));
+    clauses.extend(flow.tunnel.map(|tunnel| format!("in {tunnel}")));
     clauses.retain(|clause| !clause.is_empty());
     clauses.join("; ")
 }

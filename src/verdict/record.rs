@@ -1,7 +1,7 @@
 //! Judged results as the reports take them: flows, traffic without ports, counts.
 
 use super::{Answered, Judgement};
-use crate::packet::{Endpoint, Time, Transport, Tunnel, TunnelKind};
+use crate::packet::{Endpoint, FragmentCounts, Time, Transport, Tunnel, TunnelCounts};
 use crate::protocol::Decision;
 use crate::registry::Claim;
 
@@ -110,23 +110,6 @@ impl FlowRecord<'_> {
     }
 }
 
-/// A tunnel in words: "vxlan 42", "teredo".
-pub fn tunnel_text(tunnel: Tunnel) -> String {
-    let kind = match tunnel.kind {
-        TunnelKind::Vxlan => "vxlan",
-        TunnelKind::Geneve => "geneve",
-        TunnelKind::GtpU => "gtp-u",
-        TunnelKind::Teredo => "teredo",
-        TunnelKind::Gre => "gre",
-        TunnelKind::IpInIp => "ip-in-ip",
-        TunnelKind::EthernetInIp => "ethernet-in-ip",
-    };
-    match tunnel.id {
-        Some(id) => format!("{kind} {id}"),
-        None => kind.to_owned(),
-    }
-}
-
 /// Packets that have no ports, by kind: ESP, AH, GRE, ICMP, ARP …
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IpProto {
@@ -200,6 +183,10 @@ pub struct Summary {
     pub flows: u64,
     /// Flows judged early because a memory bound was reached.
     pub evicted: u64,
+    /// What became of fragmented datagrams.
+    pub fragments: FragmentCounts,
+    /// Tunnels opened.
+    pub tunnels: TunnelCounts,
     /// First and last packet.
     pub span: Option<(Time, Time)>,
     /// Files in directories that are no captures.

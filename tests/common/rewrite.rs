@@ -6,7 +6,7 @@ use portproof::capture::{Block, CaptureError, CaptureFile};
 use portproof::packet::{
     Endpoint, Fate, FragmentCounts, Packet, Parser, Payload, TcpFields, Time, Transport, Tunnel, TunnelView,
 };
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// A frame to be written.
@@ -249,6 +249,22 @@ pub fn udp(source: u16, destination: u16, payload: &[u8]) -> Vec<u8> {
 pub fn parts(ip: &[u8]) -> ([u8; 4], [u8; 4], u8, &[u8]) {
     let header = usize::from(ip[0] & 0xf) * 4;
     (ip[12..16].try_into().unwrap(), ip[16..20].try_into().unwrap(), ip[9], &ip[header..])
+}
+
+/// The same bytes in every compression that is read.
+pub fn compressed(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+    xz.write_all(bytes).unwrap();
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(bytes).unwrap();
+    vec![
+        ("gzip", gzip.finish().unwrap()),
+        ("zstd", zstd::stream::encode_all(bytes, 1).unwrap()),
+        ("xz", xz.finish().unwrap()),
+        ("lz4", lz4.finish().unwrap()),
+    ]
 }
 
 /// Gives one to seven bytes at a time.

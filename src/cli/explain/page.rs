@@ -6,7 +6,6 @@ use crate::cli::text::{Screen, counted, escape, fold, size, thousands, wrap};
 use crate::packet::Endpoint;
 use crate::registry::{Lore, Registry, State, lore};
 use crate::report::when;
-use crate::verdict::record::tunnel_text;
 use crate::verdict::{Answered, FlowRecord, PortRow, ServerBy, proto};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -102,7 +101,7 @@ impl<'a> Page<'a> {
             octets(bytes.1)
         );
         if let Some(tunnel) = flow.tunnel {
-            text.push_str(&format!(", inside {}", tunnel_text(tunnel)));
+            text.push_str(&format!(", inside {tunnel}"));
         }
         if let Some(vlan) = flow.vlan {
             text.push_str(&format!(", on VLAN {vlan}"));

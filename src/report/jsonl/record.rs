@@ -1,12 +1,11 @@
 //! The records as they are written: the fields in the order of the contract, then those added since.
 
-use crate::packet::Endpoint;
+use crate::packet::{Endpoint, FragmentCounts};
 use crate::protocol::evidence::{Band, Bits, Evidence, probability};
 use crate::registry::{State, Transports};
 use crate::report::community::community_id;
 use crate::report::when::rfc3339;
 use crate::report::why;
-use crate::verdict::record::tunnel_text;
 use crate::verdict::{Counts, FlowRecord, IpProto, Observed, PortRow, Summary};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -144,7 +143,7 @@ impl<'a> Flow<'a> {
             last: rfc3339(flow.last),
             packets: flow.packets.into(),
             bytes: flow.bytes.into(),
-            tunnel: flow.tunnel.map(tunnel_text),
+            tunnel: flow.tunnel.map(|tunnel| tunnel.to_string()),
             vlan: flow.vlan,
             duplicates: flow.duplicates,
             protocol: flow.protocol(),
@@ -321,6 +320,19 @@ impl From<Counts> for Frames {
 }
 
 #[derive(Serialize)]
+struct Fragments {
+    reassembled: u64,
+    incomplete: u64,
+    overlapping: u64,
+}
+
+impl From<FragmentCounts> for Fragments {
+    fn from(FragmentCounts { reassembled, incomplete, overlapping }: FragmentCounts) -> Self {
+        Self { reassembled, incomplete, overlapping }
+    }
+}
+
+#[derive(Serialize)]
 struct Span {
     first: String,
     last: String,
@@ -335,6 +347,9 @@ pub(super) struct SummaryLine<'a> {
     registry: &'a str,
     captures: usize,
     packets: Frames,
+    fragments: Fragments,
+    /// Tunnels opened, by kind.
+    tunnels: BTreeMap<&'static str, u64>,
     flows: u64,
     evicted: u64,
     ports: usize,
@@ -355,6 +370,8 @@ impl<'a> SummaryLine<'a> {
             registry: &summary.registry,
             captures: summary.captures.len(),
             packets: summary.counts.into(),
+            fragments: summary.fragments.into(),
+            tunnels: summary.tunnels.iter().map(|(kind, opened)| (kind.name(), *opened)).collect(),
             flows: summary.flows,
             evicted: summary.evicted,
             ports,
