@@ -139,9 +139,12 @@ fn link_types_tunnels_fragments_and_formats_change_no_verdict() {
     assert!(wrong.is_empty(), "{} differ: {wrong:#?}", wrong.len());
 }
 
+/// Takes something away from a capture.
+type Damage = fn(&[Raw]) -> Vec<Raw>;
+
 /// Ways in which a capture may be worse than the plain one.
-fn damages() -> Vec<(&'static str, fn(&[Raw]) -> Vec<Raw>)> {
-    vec![
+fn damages() -> [(&'static str, Damage); 7] {
+    [
         ("cut to 64 bytes", |p| cut(p, 64)),
         ("cut to 96 bytes", |p| cut(p, 96)),
         ("5 % lost", |p| {
