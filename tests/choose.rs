@@ -4,7 +4,7 @@
 #[path = "common/rewrite.rs"]
 mod rewrite;
 
-use rewrite::{Raw, ether_type, ethernet, pcap, testdata};
+use rewrite::{Raw, ether_type, ethernet, ipv4, pcap, testdata, udp};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -166,6 +166,25 @@ fn hosts_times_and_directions() {
     assert_eq!(direction(&["--local", "10.0.0.0/8"]), "internal");
     assert_eq!(direction(&["--local", "192.0.2.0/24"]), "external");
     assert_eq!(direction(&[]), Value::Null);
+}
+
+#[test]
+fn layers_of_a_tunnel_are_chosen() {
+    let dir = tempfile::tempdir().unwrap();
+    // RFC 7348: flags with the VNI bit, reserved, VNI 42, reserved.
+    let wrapped = |frame: &Raw| {
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 42, 0][..], &frame.data].concat();
+        let outer = ipv4([192, 0, 2, 1], [192, 0, 2, 2], 1, 0, 17, &udp(50_000, 4789, &vxlan));
+        frame.with(1, ethernet(0x0800, &outer))
+    };
+    let frames: Vec<Raw> = testdata("demo/1197.pcap").iter().map(wrapped).collect();
+    let path = write(dir.path(), "vxlan.pcap", &frames);
+    let ports = |layers: &str| -> Vec<u64> {
+        let records = records(&[&path, "--tunnel", layers]);
+        records.iter().filter(|r| r["type"] == "port").map(|r| r["port"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((ports("inner"), ports("outer"), ports("both")), (vec![1197], vec![4789], vec![1197, 4789]));
+    assert_eq!(taken(&[&path, "--tunnel", "both"]), frames.len() as u64);
 }
 
 #[test]
