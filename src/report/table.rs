@@ -154,6 +154,7 @@ impl<W: Write> Table<W> {
             self.paragraph(&format!("{verdicts}."))?;
         }
         let name = match summary.captures.as_slice() {
+            [only] if only == "-" => "standard input".to_owned(),
             [only] => escape(only).into_owned(),
             several => counted(several.len() as u64, "capture"),
         };
