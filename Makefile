@@ -21,6 +21,7 @@ test: setup
 
 bench: setup
 	cargo bench --locked
+	@bash scripts/bench.sh
 
 clean:
 	cargo clean

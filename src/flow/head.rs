@@ -128,6 +128,16 @@ impl HeadBuf {
         }
     }
 
+    /// Empties the head for another flow; memory for first payloads is kept.
+    pub fn reuse(&mut self, transport: Transport) {
+        let (mut bytes, mut kept) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.kept));
+        bytes.clear();
+        kept.clear();
+        let mut streams = std::mem::take(&mut self.streams);
+        streams.iter_mut().for_each(StreamBuf::reuse);
+        *self = Self { bytes, kept, streams, ..Self::new(transport) };
+    }
+
     /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured. Empty payloads count as well.
     /// True when its shape is new: the first of its direction, or kept in the ring.
     pub fn push_datagram(&mut self, frame: u64, time: Time, dir: Dir, len: usize, data: &[u8]) -> bool {
@@ -180,6 +190,11 @@ impl HeadBuf {
             tail: tail as u16,
             dir: d.dir,
         });
+    }
+
+    /// UDP or TCP.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The TCP stream of `dir`, to be fed.
@@ -256,6 +271,11 @@ impl<'a> Head<'a> {
         let (buf, newest) = (self.buf, self.newest);
         let is_newest = move |d: &Datagram<'_>| newest.is_some_and(|n| n.dir == d.dir && n.nth == d.nth);
         buf.kept.iter().map(|k| buf.datagram(k)).filter(move |d| !is_newest(d)).chain(newest)
+    }
+
+    /// How many [`Head::datagrams`] gives at most.
+    pub fn kept(&self) -> usize {
+        self.buf.kept.len() + 1
     }
 
     /// The kept datagrams of one direction in order of arrival.

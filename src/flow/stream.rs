@@ -45,6 +45,14 @@ pub struct StreamBuf {
 }
 
 impl StreamBuf {
+    /// Empties the stream for another flow; memory for its bytes is kept.
+    pub fn reuse(&mut self) {
+        let (mut bytes, mut origins) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.origins));
+        bytes.clear();
+        origins.clear();
+        *self = Self { bytes, origins, ..Self::default() };
+    }
+
     /// Notes a SYN: the stream starts at the sequence number after it.
     pub fn open(&mut self, syn_sequence: u32) {
         if self.next.is_none() {

@@ -92,8 +92,8 @@ pub fn watch_capture(
     let mut early = Early { rows: Rows::new(options.by_endpoint), flows: 0 };
     let mut report = |intake: &mut Intake<'_>, harvests| so_far(judge(intake, harvests, &mut early, name, registry));
     let harvests = match options.workers {
-        0 => vec![alone(&mut intake, &mut report)],
-        _ => threaded(&mut intake, &mut report),
+        0 => vec![alone(&mut intake, registry, &mut report)],
+        _ => threaded(&mut intake, registry, &mut report),
     };
     let captured = judge(&intake, harvests, &mut early, name, registry);
     Captured { fault: intake.fault, faults: intake.file.faults(), ..captured }
@@ -113,10 +113,8 @@ fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &
     for harvest in harvests {
         flows.extend(harvest.flows);
         hurried += harvest.hurried;
-        for ended in harvest.evicted {
-            early.rows.add(&merge::record(0, &merge::alone(ended, registry), registry));
-            early.flows += 1;
-        }
+        early.rows.absorb(harvest.rows);
+        early.flows += harvest.evicted;
     }
     let flows_kept = merge::merge(flows, registry);
     let mut rows = early.rows.clone();
@@ -309,8 +307,8 @@ fn wanted(options: &Options, packet: &Packet) -> bool {
 }
 
 /// Everything in this thread.
-fn alone(intake: &mut Intake<'_>, so_far: &mut SoFar<'_>) -> Harvest {
-    let mut shard = Shard::new(intake.options, 1);
+fn alone(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>) -> Harvest {
+    let mut shard = Shard::new(intake.options, 1, registry);
     let mut block = Block::default();
     let mut packets: Vec<Hashed> = Vec::new();
     while intake.next_block(&mut block) {
@@ -342,7 +340,7 @@ struct Batch {
 }
 
 /// This thread reads and parses; each worker owns a shard.
-fn threaded(intake: &mut Intake<'_>, so_far: &mut SoFar<'_>) -> Vec<Harvest> {
+fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>) -> Vec<Harvest> {
     let workers = intake.options.workers;
     std::thread::scope(|scope| {
         let (spent, emptied) = unbounded();
@@ -350,7 +348,7 @@ fn threaded(intake: &mut Intake<'_>, so_far: &mut SoFar<'_>) -> Vec<Harvest> {
         let mut handles = Vec::with_capacity(workers);
         for _ in 0..workers {
             let (sender, receiver) = bounded::<Batch>(QUEUE);
-            let shard = Shard::new(intake.options, workers);
+            let shard = Shard::new(intake.options, workers, registry);
             let spent = spent.clone();
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
@@ -424,7 +422,7 @@ fn ask(lanes: &[Sender<Batch>], block: &Arc<Block>) -> Vec<Harvest> {
     harvests.iter().collect()
 }
 
-fn work(mut shard: Shard, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>) -> Harvest {
+fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>) -> Harvest {
     for mut batch in batches {
         shard.take(&batch.packets, &batch.block.bytes);
         if let Some(report) = batch.report {

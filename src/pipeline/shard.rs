@@ -1,10 +1,12 @@
 //! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
 
-use super::Options;
 use super::undecided::{Progress, Undecided};
+use super::{Options, merge};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
 use crate::packet::{Packet, Transport};
 use crate::protocol::Decision;
+use crate::registry::Registry;
+use crate::verdict::Rows;
 use std::collections::VecDeque;
 
 /// A packet with the hash of its flow key.
@@ -31,12 +33,12 @@ enum Stage {
     /// Recognisers are being asked.
     Open(Box<Undecided>),
     /// Decided or given up: nobody is asked any more.
-    Closed(Box<Closed>),
+    Closed(Closed),
 }
 
 #[derive(Clone, Debug)]
 struct Closed {
-    decision: Decision,
+    decision: Box<Decision>,
     complete: bool,
     lossy: [bool; 2],
 }
@@ -58,18 +60,27 @@ impl Keyed for Slot {
 pub struct Harvest {
     /// All flows that were kept, in no order.
     pub flows: Vec<Ended>,
-    /// Flows that were judged early because there was no room for more.
-    pub evicted: Vec<Ended>,
+    /// What the flows were that had to be judged early because there was no room for more.
+    pub rows: Rows,
+    /// Their number.
+    pub evicted: u64,
     /// Flows whose head was given up because the heads' memory was full.
     pub hurried: u64,
 }
 
 /// The flows of one worker.
 #[derive(Clone, Debug)]
-pub struct Shard {
+pub struct Shard<'a> {
+    registry: &'a Registry,
     table: Table<Slot>,
     ended: Vec<Ended>,
-    evicted: Vec<Ended>,
+    /// Flows that were judged early, by what they were and in all.
+    rows: Rows,
+    by_endpoint: bool,
+    evicted: u64,
+    /// Heads that no flow needs any more, in the boxes in which they go back into a slot.
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Undecided>>,
     places: Vec<(usize, bool)>,
     udp_idle: i64,
     tcp_idle: i64,
@@ -81,13 +92,21 @@ pub struct Shard {
     hurried: u64,
 }
 
-impl Shard {
+/// How many heads wait for another flow at a time, and how large they may be, bytes.
+const SPARE: usize = 256;
+const SPARE_BYTES: usize = 8192;
+
+impl<'a> Shard<'a> {
     /// One of `shards` shards.
-    pub fn new(options: &Options, shards: usize) -> Self {
+    pub fn new(options: &Options, shards: usize, registry: &'a Registry) -> Self {
         Self {
+            registry,
             table: Table::default(),
             ended: Vec::new(),
-            evicted: Vec::new(),
+            rows: Rows::new(options.by_endpoint),
+            by_endpoint: options.by_endpoint,
+            evicted: 0,
+            spare: Vec::new(),
             places: Vec::new(),
             udp_idle: options.udp_idle,
             tcp_idle: options.tcp_idle,
@@ -105,6 +124,7 @@ impl Shard {
     pub fn take(&mut self, packets: &[Hashed], block: &[u8]) {
         let mut places = std::mem::take(&mut self.places);
         places.clear();
+        let evicted = self.evicted;
         for (hash, packet) in packets {
             let (key, from_low) = FlowKey::of(packet);
             let found = self.table.find(*hash, &key);
@@ -113,12 +133,15 @@ impl Shard {
         }
         for ((hash, packet), &(place, from_low)) in packets.iter().zip(&places) {
             let payload = packet.payload.of(block);
-            // Eviction within this batch may have given the slot to another flow.
-            let key = FlowKey::of(packet).0;
-            let place = match self.table.get(place) {
-                Some(slot) if slot.flow.key == key => place,
-                _ => self.table.find(*hash, &key).unwrap_or_else(|| self.insert(*hash, key, packet, from_low)),
-            };
+            let mut place = place;
+            if self.evicted != evicted {
+                // Eviction within this batch may have given the slot to another flow.
+                let key = FlowKey::of(packet).0;
+                place = match self.table.get(place) {
+                    Some(slot) if slot.flow.key == key => place,
+                    _ => self.table.find(*hash, &key).unwrap_or_else(|| self.insert(*hash, key, packet, from_low)),
+                };
+            }
             self.update(place, packet, from_low, payload);
         }
         self.places = places;
@@ -132,15 +155,23 @@ impl Shard {
         }
         if self.table.len() < self.max_flows && !self.ended.is_empty() {
             // Flows that are over go first.
-            self.evicted.append(&mut self.ended);
+            let over = std::mem::take(&mut self.ended);
+            over.into_iter().for_each(|ended| self.evict(ended));
             return self.table.insert(hash, slot);
         }
         let victim = self.victim();
         if let Some(old) = self.table.replace(victim, hash, slot) {
             let ended = self.end(old);
-            self.evicted.push(ended);
+            self.evict(ended);
         }
         victim
+    }
+
+    /// Judges a flow alone, and keeps of it what its row needs.
+    fn evict(&mut self, ended: Ended) {
+        let merged = merge::alone(ended, self.registry);
+        self.rows.add(&merge::record(0, &merged, self.registry));
+        self.evicted += 1;
     }
 
     /// The slot that was silent longest among the next eight.
@@ -174,7 +205,13 @@ impl Shard {
         }
         let fresh = matches!(slot.stage, Stage::Silent);
         if fresh {
-            let mut undecided = Box::new(Undecided::new(packet.transport));
+            let mut undecided = match self.spare.pop() {
+                Some(mut spare) => {
+                    spare.reuse(packet.transport);
+                    spare
+                }
+                None => Box::new(Undecided::new(packet.transport)),
+            };
             for dir in Dir::BOTH {
                 if let Some(sequence) = slot.flow.syn(dir) {
                     undecided.open(dir, sequence);
@@ -208,13 +245,13 @@ impl Shard {
         let Some(slot) = self.table.get_mut(place) else { return };
         let stage = std::mem::replace(&mut slot.stage, Stage::Silent);
         let transport = slot.flow.key.transport;
-        slot.stage = match stage {
-            Stage::Open(undecided) => {
-                self.head_memory = self.head_memory.saturating_sub(undecided.memory());
-                Stage::Closed(Box::new(conclude(*undecided, transport, false)))
-            }
+        let stage = match stage {
+            Stage::Open(undecided) => Stage::Closed(self.conclude(undecided, transport, false)),
             other => other,
         };
+        if let Some(slot) = self.table.get_mut(place) {
+            slot.stage = stage;
+        }
     }
 
     /// Judges the oldest open flows on what they have while the heads hold too much memory.
@@ -239,14 +276,11 @@ impl Shard {
     fn end(&mut self, slot: Slot) -> Ended {
         let closed = match slot.stage {
             Stage::Silent => None,
-            Stage::Open(undecided) => {
-                self.head_memory = self.head_memory.saturating_sub(undecided.memory());
-                Some(conclude(*undecided, slot.flow.key.transport, true))
-            }
-            Stage::Closed(closed) => Some(*closed),
+            Stage::Open(undecided) => Some(self.conclude(undecided, slot.flow.key.transport, true)),
+            Stage::Closed(closed) => Some(closed),
         };
         let (decision, complete, lossy) = match closed {
-            Some(closed) => (Some(Box::new(closed.decision)), closed.complete, closed.lossy),
+            Some(closed) => (Some(closed.decision), closed.complete, closed.lossy),
             None => (None, false, [false; 2]),
         };
         let complete = complete && !slot.flow.cut();
@@ -255,8 +289,24 @@ impl Shard {
 
     /// What `finish` would give if the capture ended here; the shard goes on. Flows judged early are given once.
     pub fn so_far(&mut self) -> Harvest {
-        let evicted = std::mem::take(&mut self.evicted);
-        Harvest { evicted, ..self.clone().finish() }
+        self.spare.clear();
+        let harvest = self.clone().finish();
+        self.evicted = 0;
+        self.rows = Rows::new(self.by_endpoint);
+        harvest
+    }
+
+    /// Concludes with what was seen, and takes the head back.
+    fn conclude(&mut self, mut undecided: Box<Undecided>, transport: Transport, ended: bool) -> Closed {
+        let memory = undecided.memory();
+        self.head_memory = self.head_memory.saturating_sub(memory);
+        let complete = undecided.complete(transport);
+        let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
+        let decision = Box::new(undecided.conclude(ended));
+        if self.spare.len() < SPARE && memory <= SPARE_BYTES {
+            self.spare.push(undecided);
+        }
+        Closed { decision, complete, lossy }
     }
 
     /// Ends all flows.
@@ -266,12 +316,6 @@ impl Shard {
             let ended = self.end(slot);
             self.ended.push(ended);
         }
-        Harvest { flows: self.ended, evicted: self.evicted, hurried: self.hurried }
+        Harvest { flows: self.ended, rows: self.rows, evicted: self.evicted, hurried: self.hurried }
     }
-}
-
-fn conclude(undecided: Undecided, transport: Transport, ended: bool) -> Closed {
-    let complete = undecided.complete(transport);
-    let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-    Closed { decision: undecided.conclude(ended), complete, lossy }
 }

@@ -1,10 +1,11 @@
 //! A flow under assessment: its head, what the recognisers found so far, and when they are asked again.
 
+use crate::flow::head::KEPT;
 use crate::flow::stream::STREAM_BYTES;
 use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
-use crate::protocol::evidence::{self, Band, Candidate, PRIOR};
-use crate::protocol::{ALL, Assessment, Decision, Finding, ProtocolSet};
+use crate::protocol::evidence::{self, Band, Candidate};
+use crate::protocol::{ALL, Assessment, Decision, Finding, ProtocolSet, ask};
 
 /// Payloads after which a UDP flow that nobody recognised is given up.
 const PATIENCE: u64 = 2048;
@@ -23,6 +24,12 @@ pub enum Progress {
 pub struct Undecided {
     head: HeadBuf,
     excluded: ProtocolSet,
+    /// Who waits for the first byte of a direction.
+    waiting: [ProtocolSet; 2],
+    /// Who can make something of what came since the last assessment.
+    concerned: ProtocolSet,
+    /// Whether some were not asked about some payloads.
+    skipped: bool,
     findings: Vec<(usize, Finding)>,
     band: Option<Band>,
     decided_at: u64,
@@ -34,12 +41,22 @@ impl Undecided {
     pub fn new(transport: Transport) -> Self {
         Self {
             head: HeadBuf::new(transport),
-            excluded: ProtocolSet::default(),
+            excluded: ask::strangers(transport),
+            waiting: [ProtocolSet::EMPTY; 2],
+            concerned: ProtocolSet::EMPTY,
+            skipped: false,
             findings: Vec::new(),
             band: None,
             decided_at: 0,
             payloads: 0,
         }
+    }
+
+    /// The same memory for another flow.
+    pub fn reuse(&mut self, transport: Transport) {
+        let mut head = std::mem::replace(&mut self.head, HeadBuf::new(transport));
+        head.reuse(transport);
+        *self = Self { head, ..Self::new(transport) };
     }
 
     /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured.
@@ -49,8 +66,13 @@ impl Undecided {
         self.payloads += 1;
         let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
         let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
-        if new_shape || is_due(self.payloads) {
-            return self.assess(Some(newest), false);
+        let due = new_shape || is_due(self.payloads);
+        if due || nth < KEPT {
+            // Nobody will see the others.
+            self.concerned = self.concerned.union(&ask::may_read(data));
+        }
+        if due {
+            return self.assess(Some(newest));
         }
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
@@ -62,14 +84,24 @@ impl Undecided {
 
     /// Takes a TCP payload of `len` bytes on the wire, of which `data` was captured.
     pub fn segment(&mut self, frame: u64, time: Time, dir: Dir, sequence: u32, len: usize, data: &[u8]) -> Progress {
-        let before = self.head.stream(dir).len();
         let stream = self.head.stream_mut(dir);
+        let (before, restarted) = (stream.len(), stream.view().restarted());
         let grew = stream.push(sequence, frame, time, len, data);
         let after = stream.len();
         self.payloads += 1;
+        if grew {
+            self.concerned = ProtocolSet::EVERYBODY;
+        }
+        if before == 0 {
+            *dir.of_mut(&mut self.waiting) = ProtocolSet::EMPTY;
+        }
+        if stream.view().restarted() != restarted {
+            // Who opened the connection with what is unknown now.
+            self.waiting = [ProtocolSet::EMPTY; 2];
+        }
         // At the first bytes, and whenever their number passes a power of two from 16 on.
         let due = grew && (before == 0 || (after >= 16 && before.ilog2() < after.ilog2()));
-        if due && self.assess(None, false) == Progress::Done {
+        if due && self.assess(None) == Progress::Done {
             return Progress::Done;
         }
         let closed = |dir| self.head.stream(dir).is_closed();
@@ -78,13 +110,24 @@ impl Undecided {
         if (closed(dir) && closed(dir.other())) || (closed(dir) && plenty) { Progress::Done } else { Progress::Open }
     }
 
-    /// Asks every recogniser that has not excluded itself.
-    fn assess(&mut self, newest: Option<Datagram<'_>>, ended: bool) -> Progress {
+    /// Asks whom the payloads since the last assessment concern, and whoever found something before.
+    fn assess(&mut self, newest: Option<Datagram<'_>>) -> Progress {
+        let concerned = std::mem::take(&mut self.concerned).union(&self.found());
+        self.skipped |= concerned != ProtocolSet::EVERYBODY;
+        self.ask(concerned, newest, false);
+        self.weigh()
+    }
+
+    fn found(&self) -> ProtocolSet {
+        self.findings.iter().map(|(n, _)| *n).collect()
+    }
+
+    /// Asks those of `whom` that have not excluded themselves and wait for nothing.
+    fn ask(&mut self, whom: ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) {
         let head = self.head.view(newest, ended);
-        for (n, protocol) in ALL.iter().enumerate() {
-            if self.excluded.contains(n) {
-                continue;
-            }
+        let [originator, responder] = &self.waiting;
+        for n in whom.without(&self.excluded).without(originator).without(responder).iter() {
+            let Some(protocol) = ALL.get(n) else { return };
             let assessment = protocol.assess(&head);
             let place = self.findings.iter().position(|(known, _)| *known == n);
             match (assessment, place) {
@@ -98,16 +141,20 @@ impl Undecided {
                     if let Some(place) = place {
                         self.findings.remove(place);
                     }
-                    if matches!(other, Assessment::Excluded) {
-                        self.excluded.insert(n);
+                    match other {
+                        Assessment::Excluded => self.excluded.insert(n),
+                        Assessment::Until(dir) => dir.of_mut(&mut self.waiting).insert(n),
+                        _ => {}
                     }
                 }
             }
         }
-        self.weigh()
     }
 
     fn weigh(&mut self) -> Progress {
+        if self.findings.is_empty() {
+            return Progress::Open;
+        }
         let candidates: Vec<Candidate> = self
             .findings
             .iter()
@@ -146,12 +193,20 @@ impl Undecided {
     }
 
     /// The last word: asks once more if the flow ended, and concludes.
-    pub fn conclude(mut self, ended: bool) -> Decision {
-        if ended {
-            self.assess(None, true);
+    pub fn conclude(&mut self, ended: bool) -> Decision {
+        let unseen = std::mem::take(&mut self.concerned);
+        if ended && unseen != ProtocolSet::EMPTY {
+            let found = self.found();
+            self.ask(unseen.union(&found), None, true);
+            self.weigh();
         }
-        let mut decision = Decision::from_findings(&self.findings);
-        debug_assert!(decision.odds >= PRIOR || self.findings.is_empty() || decision.band.is_none());
+        // Of a whole exchange that nobody named it counts who excludes it: those who were passed over are asked, too.
+        if self.band.is_none() && self.complete(self.head.transport()) {
+            let rest = if self.skipped { ProtocolSet::EVERYBODY } else { ask::heed_end() };
+            self.ask(rest, None, ended);
+            self.weigh();
+        }
+        let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));
         decision.excluded = self.excluded;
         decision.decided_at = self.decided_at;
         decision

@@ -33,6 +33,14 @@ impl Protocol for Bacnet {
         "ASHRAE 135 annex J"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0x81,
+            1 => matches!(byte, 0..=12),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x81, 0..=12, ..] if d.len >= 4 => Message::new(d.bytes, d.len),

@@ -24,6 +24,14 @@ impl Protocol for Bfd {
         "RFC 5880"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0x20..=0x3f),
+            3 => matches!(byte, 24..=52),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x20..=0x3f, _, _, 24..=52, ..] => Packet::new(d.bytes, d.len),

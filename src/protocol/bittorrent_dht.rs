@@ -32,6 +32,15 @@ impl Protocol for BittorrentDht {
         "BEP 5"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == b'd',
+            1 => matches!(byte, b'1' | b'2'),
+            2 => byte == b':',
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'd', b'1' | b'2', b':', ..] if d.len >= 20 => Message::new(d.bytes, d.len),

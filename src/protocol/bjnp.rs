@@ -32,6 +32,15 @@ impl Protocol for Bjnp {
         "nmap and SANE bjnp sources"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, b'B' | b'M' | b'E'),
+            1 => matches!(byte, b'J' | b'F' | b'P'),
+            2 => matches!(byte, b'N' | b'S'),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'B' | b'M' | b'E', b'J' | b'F' | b'P', b'N' | b'S', _, ..] if d.len >= 16 => Message::new(d.bytes, d.len),

@@ -35,6 +35,10 @@ impl Protocol for Coap {
         "RFC 7252"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x40..=0x7f)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x40..=0x7f, ..] if d.len >= 4 => Message::new(d.bytes, d.len),

@@ -56,37 +56,46 @@ pub struct Decision {
 
 impl Decision {
     /// Lets the findings (with their places in [`ALL`]) compete.
-    pub fn from_findings(findings: &[(usize, Finding)]) -> Self {
+    pub fn from_findings(mut findings: Vec<(usize, Finding)>) -> Self {
         let candidates: Vec<Candidate> =
             findings.iter().map(|(n, f)| Candidate { name: name(*n), bits: f.bits() }).collect();
         let Some(outcome) = evidence::compete(&candidates) else { return Self::default() };
-        let Some((best, finding)) = findings.get(outcome.winner) else { return Self::default() };
-        let also_names = outcome.also.iter().filter_map(|n| candidates.get(*n)).map(|c| c.name);
-        let mut also = finding.also.clone();
-        also.extend(also_names);
+        let Some(winner) = candidates.get(outcome.winner) else { return Self::default() };
+        let (_, finding) = findings.remove(outcome.winner);
+        let mut also = finding.also;
+        also.extend(outcome.also.iter().filter_map(|n| candidates.get(*n)).map(|c| c.name));
         also.sort_unstable();
         also.dedup();
-        let mut rivals: Vec<Rival> = findings
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| *n != outcome.winner)
-            .map(|(_, (n, f))| Rival { protocol: name(*n), bits: f.bits(), evidence: f.evidence.clone() })
-            .collect();
+        let rival = |(n, f): (usize, Finding)| Rival { protocol: name(n), bits: f.bits(), evidence: f.evidence };
+        let mut rivals: Vec<Rival> = findings.into_iter().map(rival).collect();
         rivals.sort_by(|a, b| b.bits.cmp(&a.bits).then(a.protocol.cmp(b.protocol)));
         let mut decision = Self {
-            variant: finding.variant.clone(),
+            variant: finding.variant,
             also,
-            evidence: finding.evidence.clone(),
+            evidence: finding.evidence,
             rivals,
             server: finding.server,
             spoke: finding.spoke,
             implied: finding.implied,
-            details: finding.details.clone(),
-            links: finding.links.clone(),
+            details: finding.details,
+            links: finding.links,
             ..Self::default()
         };
-        decision.set_odds(name(*best), outcome.odds, candidates.get(outcome.winner).map_or(Bits::ZERO, |c| c.bits));
+        decision.set_odds(winner.name, outcome.odds, winner.bits);
+        decision.shrink();
         decision
+    }
+
+    /// Gives back the memory that growing lists took in advance: decisions are kept, and many.
+    fn shrink(&mut self) {
+        let rivals = self.rivals.iter_mut().map(|r| &mut r.evidence);
+        for evidence in rivals.chain(std::iter::once(&mut self.evidence)) {
+            evidence.iter_mut().for_each(|e| e.frames.shrink_to_fit());
+            evidence.shrink_to_fit();
+        }
+        self.rivals.shrink_to_fit();
+        self.details.shrink_to_fit();
+        self.links.shrink_to_fit();
     }
 
     /// Sets the odds of the best candidate, whose evidence sums to `bits`, and names or suspects it.

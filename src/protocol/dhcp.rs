@@ -33,6 +33,14 @@ impl Protocol for Dhcp {
         "RFC 2131"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 1 | 2),
+            2 => matches!(byte, 0..=16),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [1 | 2, _, 0..=16, ..] if d.len >= 240 => Message::new(d.bytes, d.len),

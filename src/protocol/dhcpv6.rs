@@ -33,6 +33,10 @@ impl Protocol for Dhcpv6 {
         "RFC 8415"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 1..=13)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [1..=13, ..] if d.len >= 8 => Message::new(d.bytes, d.len),

@@ -194,6 +194,11 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
     if server.start_seen() && matches!(answered, Opening::Foreign) {
         return Assessment::Excluded;
     }
+    // What the client opened with is something else, whatever follows; only the server can say more.
+    let unheard = client.start_seen() && server.bytes().is_empty();
+    if unheard && matches!(asked, Opening::Foreign) {
+        return Assessment::Until(serves);
+    }
     let settled = asked.is_decided() && answered.is_decided();
     let mut finding = Finding { settled, ..Finding::default() };
     // The server's form decides, so its variant comes last.

@@ -38,11 +38,25 @@ impl Protocol for Dns {
         "RFC 1035"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        may_have(at, byte)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Udp => judge(head, Dialect::Dns, &WEIGHTS),
             Transport::Tcp => over_tcp(head),
         }
+    }
+}
+
+/// See [`Protocol::may_have`]: an opcode in use, the reserved bit is zero, and few questions.
+pub(super) fn may_have(at: usize, byte: u8) -> bool {
+    match at {
+        2 => matches!(byte >> 3 & 15, 0..=2 | 4..=9 | 15),
+        3 => byte & 0x40 == 0,
+        4 => byte == 0,
+        _ => true,
     }
 }
 

@@ -32,6 +32,14 @@ impl Protocol for DropboxLansync {
         "observed; no public specification"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == b'{',
+            1 => byte == b'"',
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'{', b'"', ..] if d.len >= 40 => Message::new(d.bytes, d.len),

@@ -27,6 +27,14 @@ impl Protocol for Dtls {
         "RFC 6347, RFC 9147"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 20..=26),
+            1 => matches!(byte, 0xfe | 1),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut company = 0;
         let reading = datagrams::read(head, |d| match d.bytes {

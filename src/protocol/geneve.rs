@@ -33,6 +33,16 @@ impl Protocol for Geneve {
         "RFC 8926"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0..=0x3f),
+            1 => matches!(byte, 0 | 0x40 | 0x80 | 0xc0),
+            2 => matches!(byte, 0x08 | 0x65 | 0x86),
+            7 => byte == 0,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0..=0x3f, 0 | 0x40 | 0x80 | 0xc0, 0x08 | 0x65 | 0x86, _, _, _, _, 0, ..] if d.len >= 28 => {

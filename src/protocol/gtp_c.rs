@@ -33,6 +33,10 @@ impl Protocol for GtpC {
         "3GPP TS 29.060, TS 29.274"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x40 | 0x48 | 0x32)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x40 | 0x48, ..] if d.len >= 12 => Gtp::new(d.bytes, d.len),

@@ -42,6 +42,14 @@ impl Protocol for GtpU {
         "3GPP TS 29.281"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0x30..=0x37),
+            1 => matches!(byte, 1 | 2 | 26 | 31 | 254 | 255),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x30..=0x37, 1 | 2 | 26 | 31 | 254 | 255, ..] if d.len >= 8 => Gtp::new(d.bytes, d.len),

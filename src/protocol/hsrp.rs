@@ -33,6 +33,10 @@ impl Protocol for Hsrp {
         "RFC 2281"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0 | 1)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0 | 1, ..] if d.len >= 20 => Packet::new(d.bytes, d.len),

@@ -33,6 +33,10 @@ impl Protocol for Iax {
         "RFC 5456"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x80..=0xff)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut others = Vec::new();
         let mut reading = datagrams::read(head, |d| match d.bytes {

@@ -69,6 +69,10 @@ impl Protocol for IkeInUdp {
         "RFC 2408, RFC 7296"
     }
 
+    fn heeds_end(&self) -> bool {
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() != Transport::Udp {
             return Assessment::Excluded;

@@ -28,6 +28,15 @@ impl Protocol for Iperf3 {
         "github.com/esnet/iperf"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        // Microseconds, below a million.
+        match at {
+            4 => byte == 0,
+            5 => byte <= 0x0f,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return over_tcp(head);

@@ -25,6 +25,14 @@ impl Protocol for Ipfix {
         "RFC 7011"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0,
+            1 => byte == 10,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 10, ..] if d.len >= 20 => Export::new(d.bytes, d.len),

@@ -33,6 +33,10 @@ impl Protocol for Kerberos {
         "RFC 4120"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x6a..=0x6f | 0x7e)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return over_tcp(head);

@@ -33,6 +33,14 @@ impl Protocol for L2tp {
         "RFC 2661, RFC 3931"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0xc8,
+            1 => matches!(byte, 2 | 3),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut data = 0;
         let mut reading = datagrams::read(head, |d| match d.bytes {

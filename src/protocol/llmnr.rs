@@ -24,6 +24,10 @@ impl Protocol for Llmnr {
         "RFC 4795"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        dns::may_have(at, byte)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         dns::judge(head, Dialect::Llmnr, &WEIGHTS)
     }

@@ -24,6 +24,10 @@ impl Protocol for Mdns {
         "RFC 6762"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        dns::may_have(at, byte)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         dns::judge(head, Dialect::Mdns, &WEIGHTS)
     }

@@ -38,6 +38,10 @@ impl Protocol for Memcached {
         "memcached protocol.txt"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        !matches!(at, 6 | 7) || byte == 0
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return over_tcp(head);

@@ -33,6 +33,13 @@ impl Protocol for Mgcp {
         "RFC 3435"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0..=2 => matches!(byte, b'A'..=b'Z' | b'0'..=b'9'),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'A'..=b'Z' | b'0'..=b'9', b'A'..=b'Z' | b'0'..=b'9', b'A'..=b'Z' | b'0'..=b'9', ..] if d.len >= 8 => {

@@ -4,6 +4,7 @@
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
 mod amqp;
+pub mod ask;
 mod bacnet;
 mod balboa;
 mod bfd;
@@ -288,6 +289,9 @@ impl ProtocolSet {
     /// The set with nobody in it.
     pub const EMPTY: Self = Self([0; 4]);
 
+    /// The set with all in it.
+    pub const EVERYBODY: Self = Self([u64::MAX; 4]);
+
     /// Adds a recogniser.
     pub fn insert(&mut self, index: usize) {
         if let Some(word) = self.0.get_mut(index / 64) {
@@ -295,9 +299,56 @@ impl ProtocolSet {
         }
     }
 
+    /// Takes a recogniser out.
+    pub fn remove(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word &= !(1 << (index % 64));
+        }
+    }
+
     /// Whether it is in the set.
     pub fn contains(&self, index: usize) -> bool {
         self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    /// Those in either set.
+    pub fn union(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a | b)
+    }
+
+    /// Those in both sets.
+    pub fn both(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+
+    /// Those in this set and not in the other.
+    pub fn without(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & !b)
+    }
+
+    fn zip(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        let mut set = *self;
+        set.0.iter_mut().zip(other.0).for_each(|(a, b)| *a = join(*a, b));
+        set
+    }
+
+    /// The places in the set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut words = self.0;
+        std::iter::from_fn(move || {
+            let (n, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+            let bit = word.trailing_zeros();
+            *word &= *word - 1;
+            Some(n * 64 + bit as usize)
+        })
+    }
+}
+
+impl FromIterator<usize> for ProtocolSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut set = Self::EMPTY;
+        places.into_iter().for_each(|n| set.insert(n));
+        set
     }
 }
 
@@ -311,6 +362,19 @@ pub trait Protocol: Sync {
 
     /// Judges a head.
     fn assess(&self, head: &Head<'_>) -> Assessment;
+
+    /// Whether a datagram that means something to this recogniser can have `byte` at offset `at`, 0 to 7.
+    ///
+    /// A cheap first test. While no datagram of a flow passes it at all offsets the recogniser is not asked about them.
+    /// It is asked about the whole flow before it may count as excluded.
+    fn may_have(&self, _at: usize, _byte: u8) -> bool {
+        true
+    }
+
+    /// Whether the end of a flow says something by itself: then `assess` is asked again though no payload came since.
+    fn heeds_end(&self) -> bool {
+        false
+    }
 }
 
 /// What a recogniser says of a head.
@@ -318,6 +382,8 @@ pub trait Protocol: Sync {
 pub enum Assessment {
     /// Nothing yet; ask again when there is more.
     NotNow,
+    /// Nothing yet, and nothing before this side sends its first byte.
+    Until(Dir),
     /// No continuation can be this protocol, foreign packets among the first few included. It is never asked again.
     Excluded,
     /// There is evidence, strong or weak.

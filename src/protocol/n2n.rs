@@ -33,6 +33,15 @@ impl Protocol for N2n {
         "github.com/ntop/n2n wire.c"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 1..=3),
+            1 => matches!(byte, 1..=16),
+            2 => matches!(byte, 0..=16),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [1, 1..=5, 0..=16, 0 | 1, ..] | [2 | 3, 1..=16, 0, ..] if d.len >= 24 => Packet::new(d.bytes, d.len),

@@ -33,6 +33,14 @@ impl Protocol for NatPmp {
         "RFC 6886"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0,
+            1 => matches!(byte, 0..=2 | 0x80..=0x82),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 0..=2 | 0x80..=0x82, ..] if d.len <= 16 => Mapping::new(d.bytes, d.len),

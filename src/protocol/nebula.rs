@@ -27,6 +27,15 @@ impl Protocol for Nebula {
         "github.com/slackhq/nebula header.go"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0x10..=0x16),
+            1 => matches!(byte, 0 | 1),
+            2 | 3 => byte == 0,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x10..=0x16, 0 | 1, 0, 0, ..] => Packet::new(d.bytes, d.len),

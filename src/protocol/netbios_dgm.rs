@@ -32,6 +32,10 @@ impl Protocol for NetbiosDgm {
         "RFC 1002"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x10..=0x12)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x10..=0x12, ..] if d.len >= 48 => NetbiosDatagram::new(d.bytes, d.len),

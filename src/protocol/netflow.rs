@@ -24,6 +24,14 @@ impl Protocol for Netflow {
         "RFC 3954"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0,
+            1 => matches!(byte, 5 | 9),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 5 | 9, ..] if d.len >= 20 => Export::new(d.bytes, d.len),

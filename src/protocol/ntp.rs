@@ -36,6 +36,10 @@ impl Protocol for Ntp {
         "RFC 5905"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte & 7, 1..=6)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes.first()? & 7 {
             1..=5 if d.len >= 48 => Packet::new(d.bytes, d.len).map(Message::Time),

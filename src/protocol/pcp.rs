@@ -32,6 +32,15 @@ impl Protocol for Pcp {
         "RFC 6887"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 2,
+            1 => matches!(byte, 0..=2 | 0x80..=0x82),
+            2 => byte == 0,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [2, 0..=2 | 0x80..=0x82, 0, ..] if d.len >= 24 => Mapping::new(d.bytes, d.len),

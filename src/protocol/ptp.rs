@@ -23,6 +23,10 @@ impl Protocol for Ptp {
         "IEEE 1588-2008"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 1 || byte & 15 == 2
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [_, version, ..] if version & 15 == 2 && d.len >= 44 => Message::new(d.bytes, d.len),

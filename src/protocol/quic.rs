@@ -29,6 +29,11 @@ impl Protocol for Quic {
         "RFC 9000"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        // A long header, or Google's older one with a version.
+        at != 0 || byte >= 0x80 || byte & 0xc8 == 0x08
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut short = 0;
         let reading = datagrams::read(head, |d| match d.bytes.first()? {

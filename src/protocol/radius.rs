@@ -33,6 +33,10 @@ impl Protocol for Radius {
         "RFC 2865"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 1..=5 | 11..=13 | 40..=45)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [1..=5 | 11..=13 | 40..=45, ..] if d.len >= 20 => Packet::new(d.bytes, d.len),

@@ -20,6 +20,13 @@ pub(crate) fn testdata(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name)
 }
 
+/// The project's own captures of all protocols.
+pub(crate) fn captures() -> Vec<PathBuf> {
+    let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    let files = entries(testdata("")).flat_map(entries);
+    files.filter(|f| f.extension().is_some_and(|e| e == "pcap")).collect()
+}
+
 /// All flows of a pcap file (Ethernet, Linux cooked or raw IP; little-endian, micro- or nanoseconds).
 pub(crate) fn flows(path: &Path) -> Vec<Flow> {
     let file = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

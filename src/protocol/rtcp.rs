@@ -25,6 +25,14 @@ impl Protocol for Rtcp {
         "RFC 3550"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0x80..=0xbf),
+            1 => matches!(byte, 192..=213),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut company = 0;
         let reading = datagrams::read(head, |d| {

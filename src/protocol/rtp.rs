@@ -81,6 +81,10 @@ impl Protocol for Rtp {
         "RFC 3550"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x80..=0xbf)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut company = 0;
         let reading = datagrams::read(head, |d| match d.bytes {

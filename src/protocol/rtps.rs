@@ -32,6 +32,15 @@ impl Protocol for Rtps {
         "OMG DDSI-RTPS 2.5"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == b'R',
+            1 => byte == b'T',
+            2 => byte == b'P',
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'R', b'T', b'P', _, ..] if d.len >= 20 => Message::new(d.bytes, d.len),

@@ -33,6 +33,15 @@ impl Protocol for Sflow {
         "sflow.org version 5"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0..=2 | 4..=6 => byte == 0,
+            3 => byte == 5,
+            7 => matches!(byte, 1 | 2),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..] if d.len >= 28 => Message::new(d.bytes, d.len),

@@ -33,6 +33,13 @@ impl Protocol for Sip {
         "RFC 3261"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 | 1 => byte.is_ascii_uppercase(),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return over_tcp(head);

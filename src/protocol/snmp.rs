@@ -33,6 +33,10 @@ impl Protocol for Snmp {
         "RFC 1157, RFC 1901, RFC 3412"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || byte == 0x30
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x30, ..] if d.len >= 20 => Message::new(d.bytes, d.len),

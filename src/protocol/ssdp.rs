@@ -55,6 +55,14 @@ impl Protocol for Ssdp {
         "UPnP Device Architecture 2.0"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, b'M' | b'N' | b'H'),
+            1 => matches!(byte, b'-' | b'O' | b'T'),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'M' | b'N' | b'H', b'-' | b'O' | b'T', ..] => read(d.bytes, d.is_whole()),

@@ -32,6 +32,10 @@ impl Protocol for Ssrp {
         "MS-SQLR"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 2..=5)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [2..=5, ..] if d.len >= 1 => Message::new(d.bytes, d.len),

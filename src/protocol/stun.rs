@@ -32,6 +32,10 @@ impl Protocol for Stun {
         "RFC 8489"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0..0x50)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return over_tcp(head);

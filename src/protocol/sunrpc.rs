@@ -25,6 +25,15 @@ impl Protocol for Sunrpc {
         "RFC 5531"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        // Behind the transaction ID, call or reply.
+        match at {
+            4..=6 => byte == 0,
+            7 => byte <= 1,
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp { dialogue::assess(&OverTcp, head) } else { over_udp(head) }
     }

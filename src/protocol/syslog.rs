@@ -21,6 +21,14 @@ impl Protocol for Syslog {
         "RFC 5424, RFC 3164"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == b'<',
+            1 => byte.is_ascii_digit(),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'<', b'0'..=b'9', ..] => Message::new(d.bytes),

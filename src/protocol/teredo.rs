@@ -32,6 +32,10 @@ impl Protocol for Teredo {
         "RFC 4380"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0 | 0x60..=0x6f)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0 | 0x60..=0x6f, ..] if d.len >= 40 => Packet::new(d.bytes, d.len),

@@ -76,7 +76,11 @@ pub(super) fn is_text(bytes: &[u8]) -> bool {
 
 /// Whether `needle` occurs in `bytes`.
 pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
-    bytes.windows(needle.len()).any(|w| w.eq_ignore_ascii_case(needle))
+    let Some((first, rest)) = needle.split_first() else { return true };
+    // Most places differ in their first byte.
+    let same =
+        |w: &[u8]| w.split_first().is_some_and(|(a, b)| a.eq_ignore_ascii_case(first) && b.eq_ignore_ascii_case(rest));
+    bytes.windows(needle.len()).any(same)
 }
 
 /// The first word of a text, up to a space or the end of the line, and what follows; none if it has no end yet.

@@ -26,6 +26,14 @@ impl Protocol for Tftp {
         "RFC 1350"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 0,
+            1 => matches!(byte, 1..=6),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 1..=6, ..] if d.len >= 4 => Packet::new(d.bytes, d.len),

@@ -25,6 +25,14 @@ impl Protocol for Utp {
         "BEP 29"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => matches!(byte, 0x01 | 0x11 | 0x21 | 0x31 | 0x41),
+            1 => matches!(byte, 0..=2),
+            _ => true,
+        }
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x01 | 0x11 | 0x21 | 0x31 | 0x41, 0..=2, ..] if d.len >= 20 => Packet::new(d.bytes, d.len),

@@ -33,6 +33,10 @@ impl Protocol for Vxlan {
         "RFC 7348"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 0x08 | 0x88)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x08 | 0x88, ..] if d.len >= 42 => Packet::new(d.bytes, d.len),

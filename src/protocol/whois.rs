@@ -48,9 +48,12 @@ impl Dialogue for Whois {
         if !client.is_empty() && !asked || !text::is_text(head) || head.starts_with(b"HTTP/") {
             return Opening::Foreign;
         }
+        if !asked {
+            return if head.len() < 4096 { Opening::Short } else { Opening::Foreign };
+        }
         match FIELDS.iter().filter(|f| text::contains(head, f)).count() {
-            2.. if asked => Said::new(&ANSWER, 26, "server answers one line with the fields of a registry").into(),
-            1 if asked => Said::new(&ANSWER, 14, "server answers one line with a field of a registry")
+            2.. => Said::new(&ANSWER, 26, "server answers one line with the fields of a registry").into(),
+            1 => Said::new(&ANSWER, 14, "server answers one line with a field of a registry")
                 .unfinished(head.len() < 4096)
                 .into(),
             _ if head.len() < 4096 => Opening::Short,

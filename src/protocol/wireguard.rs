@@ -56,6 +56,10 @@ impl Protocol for WireGuard {
         "wireguard.com/papers/wireguard.pdf"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, 1..=4)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes.first()? {
             1..=4 if d.len >= 32 => Message::new(d.bytes, d.len),

@@ -174,7 +174,7 @@ pub struct Outcome {
 impl Outcome {
     fn take(&mut self, assessment: Assessment) -> bool {
         match assessment {
-            Assessment::NotNow => false,
+            Assessment::NotNow | Assessment::Until(_) => false,
             Assessment::Excluded => {
                 self.excluded = true;
                 true

@@ -88,6 +88,10 @@ impl Protocol for EspInUdp {
         "RFC 3948, RFC 4303"
     }
 
+    fn heeds_end(&self) -> bool {
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() != Transport::Udp {
             return Assessment::Excluded;

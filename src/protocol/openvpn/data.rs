@@ -5,6 +5,7 @@ use super::families::*;
 use super::message::Message;
 use super::random::looks_random;
 use super::static_key::is_ip;
+use crate::flow::head::PART_BYTES;
 use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
@@ -12,7 +13,7 @@ use crate::protocol::{Bits, Evidence};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
 
 /// Packets of one direction below which nothing is said of its data channel.
-const FEWEST: usize = 3;
+pub(super) const FEWEST: usize = 3;
 /// Packets from which the absence of a counter means CBC.
 const FEWEST_BLOCKS: usize = 6;
 /// Peer IDs are given out from 0; this many clients are believed. 0xffffff means unset.
@@ -109,17 +110,17 @@ impl<'m> Side<'m> {
         let mine = || messages.iter().filter(move |m| m.dir == dir);
         let legal = mine().filter(|m| m.first().and_then(Opcode::of).is_some()).count();
         let data = |m: &&Message<'_>| m.first().and_then(Opcode::of).is_some_and(|(opcode, _)| opcode.is_data());
-        let data: Vec<&Message<'_>> = mine().filter(data).collect();
-        if data.len() < FEWEST || legal * 10 < mine().count() * 9 {
+        if legal < FEWEST || legal * 10 < mine().count() * 9 || mine().filter(data).count() < FEWEST {
             return None;
         }
+        let data: Vec<&'m Message<'m>> = mine().filter(data).collect();
         // The most frequent header; of equally frequent ones the first.
-        let key = |m: &Message<'_>| {
+        let key = |m: &'m Message<'m>| {
             let first = m.first()?;
             let long = Opcode(first >> 3) == Opcode::DATA_V2;
-            m.bytes.get(..if long { 4 } else { 1 }).map(<[u8]>::to_vec)
+            m.bytes.get(..if long { 4 } else { 1 })
         };
-        let count = |k: &Option<Vec<u8>>| data.iter().filter(|m| key(m) == *k).count();
+        let count = |k: &Option<&[u8]>| data.iter().filter(|m| key(m) == *k).count();
         let mut most = (0, None);
         for k in data.iter().map(|m| key(m)) {
             let n = count(&k);
@@ -128,13 +129,13 @@ impl<'m> Side<'m> {
             }
         }
         let prefix = most.1?;
-        let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m).as_ref() == Some(&prefix)).collect();
+        let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m) == Some(prefix)).collect();
         if packets.len() < FEWEST || packets.len() * 2 < data.len() {
             return None;
         }
         let header = prefix.len();
         let first = *prefix.first()?;
-        let peer = match *prefix.as_slice() {
+        let peer = match *prefix {
             [_, a, b, c] => Some(u32::from_be_bytes([0, a, b, c])),
             _ => None,
         };
@@ -380,9 +381,16 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     }
 }
 
+fn is_magic(bytes: &[u8]) -> bool {
+    let begins = |b: u8| PING.first() == Some(&b) || OCC.first() == Some(&b);
+    bytes.windows(PING.len()).any(|w| w.first().is_some_and(|b| begins(*b)) && (w == PING || w == OCC))
+}
+
 /// OpenVPN's own strings, readable without encryption.
 fn magic(messages: &[Message<'_>], items: &mut Items) -> bool {
-    let ends = |m: &&Message<'_>| m.tail.as_ref() == PING || m.bytes.windows(16).any(|w| w == PING || w == OCC);
+    // HMAC, IV and packet ID fit in front of them.
+    let front = |m: &Message<'_>| m.bytes.get(..m.bytes.len().min(PART_BYTES)).is_some_and(is_magic);
+    let ends = |m: &&Message<'_>| m.tail.as_ref() == PING || front(m);
     let frames: Vec<u64> = messages.iter().filter(ends).map(|m| m.frame).collect();
     if !frames.is_empty() {
         items.add(&MAGIC, 30, &frames, "an unencrypted ping: OpenVPN's own string of 16 bytes");

@@ -66,7 +66,7 @@ pub(super) struct Messages<'a> {
 pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
     match head.transport() {
         Transport::Udp => {
-            let mut all: Vec<Message<'a>> = Vec::new();
+            let mut all: Vec<Message<'a>> = Vec::with_capacity(head.kept());
             for d in head.datagrams().filter(|d| d.len > 0) {
                 // A capture that sees packets twice must not make a counter stand still.
                 let twice = |m: &Message<'_>| m.dir == d.dir && m.len == d.len && same_start(&m.bytes, d.bytes);

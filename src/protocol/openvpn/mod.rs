@@ -33,6 +33,10 @@ impl Protocol for OpenVpn {
         "draft openvpn-wire-protocol; OpenVPN src/openvpn/ssl_pkt.h"
     }
 
+    fn heeds_end(&self) -> bool {
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let messages = message::gather(head);
         let clear = channels(&messages.all, head);
@@ -69,15 +73,16 @@ fn channels(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// What they show under the XOR patch.
 fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
-    let undone = Undo::ALL.into_iter().filter(|undo| undo.fits(messages)).filter_map(|undo| {
-        let messages = undo.apply(messages);
-        // Weak readings of the data channel are weaker still when there are several to choose from.
-        let strong = |d: &data::Reading| d.variant != "data-v1" && d.is_counted();
-        let mut finding = combine(control::read(&messages), data::read(&messages, head).filter(strong))?;
-        let under = finding.variant.unwrap_or_default();
-        finding.variant = Some(format!("{} {under}", undo.name()).trim().to_owned().into());
-        Some(finding)
-    });
+    let undone =
+        Undo::ALL.into_iter().filter(|undo| undo.fits(messages) && undo.may_show(messages)).filter_map(|undo| {
+            let messages = undo.apply(messages);
+            // Weak readings of the data channel are weaker still when there are several to choose from.
+            let strong = |d: &data::Reading| d.variant != "data-v1" && d.is_counted();
+            let mut finding = combine(control::read(&messages), data::read(&messages, head).filter(strong))?;
+            let under = finding.variant.unwrap_or_default();
+            finding.variant = Some(format!("{} {under}", undo.name()).trim().to_owned().into());
+            Some(finding)
+        });
     let masked = scramble::read(messages).map(|r| Finding {
         variant: Some(r.variant.into()),
         evidence: r.evidence,

@@ -39,9 +39,23 @@ impl Undo {
         }
     }
 
+    /// Whether there is anything to be read when undone: a control packet, or data packets enough for a counter.
+    pub(super) fn may_show(self, messages: &[Message<'_>]) -> bool {
+        let mask = self.mask();
+        let control =
+            |m: &Message<'_>| m.first().and_then(|b| Opcode::of(b ^ mask)).is_some_and(|(opcode, _)| !opcode.is_data());
+        let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
+        messages.iter().any(control) || Dir::BOTH.into_iter().any(|dir| count(dir) >= super::data::FEWEST)
+    }
+
+    /// What byte 0 is changed by.
+    fn mask(self) -> u8 {
+        u8::from(self == Self::XorPtrPos)
+    }
+
     /// Whether most first bytes are legal when undone; cheap, and false for most traffic.
     pub(super) fn fits(self, messages: &[Message<'_>]) -> bool {
-        let mask = u8::from(self == Self::XorPtrPos);
+        let mask = self.mask();
         let legal = messages.iter().filter(|m| m.first().is_some_and(|b| Opcode::of(b ^ mask).is_some())).count();
         legal * 10 >= messages.len() * 9
     }
@@ -320,6 +334,9 @@ impl<'m> Handshake<'m> {
 /// Data in the middle of a session: a header that stays, and behind it a counter under a mask. In `obfuscate` the mask at
 /// the header depends on the length, so packets of one length are compared.
 fn counter(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
+    if messages.len() < 2 * COUNTED {
+        return None;
+    }
     let [a, b] = Dir::BOTH.map(|dir| MaskedSide::find(messages, mode, dir));
     let (a, b) = (a?, b?);
     let first = |m: &[&Message<'_>]| m.first().and_then(|m| m.first());

@@ -123,6 +123,9 @@ fn fitting(messages: &[Message<'_>], head: &Head<'_>) -> Option<(usize, Digest)>
 
 /// Without encryption: HMAC, packet ID, time, and an IP packet of exactly the rest.
 fn unencrypted(messages: &[Message<'_>], items: &mut Items) {
+    if messages.len() < 3 {
+        return;
+    }
     let found = [None].into_iter().chain(Digest::ALL.map(Some)).find_map(|digest| {
         let at = digest.map_or(0, Digest::size);
         let inner: Vec<&Message<'_>> = messages.iter().filter(|m| is_ip(m, at + 8)).collect();

@@ -1,0 +1,97 @@
+//! Whom to ask: the cheap first tests that keep most of [`ALL`] from being asked about a payload.
+
+use super::{ALL, Assessment, ProtocolSet};
+use crate::flow::HeadBuf;
+use crate::packet::Transport;
+use std::sync::LazyLock;
+
+/// How many of a datagram's first bytes are tested.
+pub const TESTED: usize = 8;
+
+/// Per offset and byte, who can make something of a datagram that has this byte there.
+static BY_BYTE: LazyLock<Vec<[ProtocolSet; 256]>> = LazyLock::new(|| {
+    let set = |at: usize, byte: u8| -> ProtocolSet {
+        ALL.iter().enumerate().filter(|(_, p)| p.may_have(at, byte)).map(|(n, _)| n).collect()
+    };
+    (0..TESTED).map(|at| std::array::from_fn(|byte| set(at, byte as u8))).collect()
+});
+
+/// Per transport, who excludes even a flow of which nothing was seen: it has nothing to do with the transport.
+static STRANGERS: LazyLock<[ProtocolSet; 2]> = LazyLock::new(|| {
+    [Transport::Tcp, Transport::Udp].map(|transport| {
+        let empty = HeadBuf::new(transport);
+        let excludes =
+            |n: &usize| ALL.get(*n).is_some_and(|p| matches!(p.assess(&empty.view(None, false)), Assessment::Excluded));
+        (0..ALL.len()).filter(excludes).collect()
+    })
+});
+
+/// Who is asked at the end of a flow although no payload came since the last time.
+static HEED_END: LazyLock<ProtocolSet> =
+    LazyLock::new(|| ALL.iter().enumerate().filter(|(_, p)| p.heeds_end()).map(|(n, _)| n).collect());
+
+/// Who can make something of a datagram that begins like this one.
+pub fn may_read(datagram: &[u8]) -> ProtocolSet {
+    let everybody = ProtocolSet::EVERYBODY;
+    BY_BYTE
+        .iter()
+        .zip(datagram)
+        .filter_map(|(sets, byte)| sets.get(usize::from(*byte)))
+        .fold(everybody, |a, b| a.both(b))
+}
+
+/// Who has nothing to do with a transport.
+pub fn strangers(transport: Transport) -> ProtocolSet {
+    let [tcp, udp] = *STRANGERS;
+    match transport {
+        Transport::Tcp => tcp,
+        Transport::Udp => udp,
+    }
+}
+
+/// Who is asked at the end of a flow although no payload came since the last time.
+pub fn heed_end() -> ProtocolSet {
+    *HEED_END
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Dir;
+    use crate::protocol::{index, replay};
+
+    #[test]
+    fn protocols_of_one_transport_are_strangers_to_the_other() {
+        let is_stranger = |name, transport| strangers(transport).contains(index(name).unwrap());
+        assert!(is_stranger("http", Transport::Udp) && !is_stranger("http", Transport::Tcp));
+        assert!(is_stranger("quic", Transport::Tcp) && !is_stranger("quic", Transport::Udp));
+        assert!(!is_stranger("dns", Transport::Tcp) && !is_stranger("dns", Transport::Udp));
+    }
+
+    #[test]
+    fn the_first_bytes_tell_who_is_asked() {
+        let asked = |name, datagram: &[u8]| may_read(datagram).contains(index(name).unwrap());
+        assert!(asked("openvpn", b"\x38...") && asked("openvpn", b""));
+        assert!(asked("dhcp", &[1, 1, 6, 0]) && !asked("dhcp", &[0x48, 1, 6, 0]));
+    }
+
+    #[test]
+    fn who_is_not_asked_would_find_nothing() {
+        let mut tested = 0;
+        for path in replay::captures() {
+            for flow in replay::flows(&path) {
+                let head = flow.buf.view(None, true);
+                let asked = head.datagrams().fold(ProtocolSet::EMPTY, |all, d| all.union(&may_read(d.bytes)));
+                if head.count(Dir::Originator) == 0 {
+                    continue;
+                }
+                for n in ProtocolSet::EVERYBODY.without(&asked).iter().take_while(|n| *n < ALL.len()) {
+                    tested += 1;
+                    let found = replay::finding(ALL[n], &flow);
+                    assert!(found.is_none(), "{} in {} of {path:?}: {found:?}", ALL[n].name(), flow.name);
+                }
+            }
+        }
+        assert!(tested > 1000);
+    }
+}
