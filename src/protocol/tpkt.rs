@@ -22,7 +22,8 @@ impl Dialogue for IsoTransport {
     fn client(&self, bytes: &[u8]) -> Opening {
         match Tpkt::new(bytes).and_then(|t| t.x224()) {
             Some(X224::ConnectionRequest { destination: 0, .. }) => {
-                Said::new(&REQUEST, 18, "client requests an ISO transport connection").into()
+                let said = Said::new(&REQUEST, 18, "client requests an ISO transport connection");
+                said.unfinished(nothing_above(bytes)).into()
             }
             Some(X224::Data(_)) => Said::new(role(0), 12, "client sends ISO transport data").into(),
             None => short(bytes),
@@ -36,16 +37,23 @@ impl Dialogue for IsoTransport {
             (Some(X224::ConnectionConfirm { destination, .. }), Some(X224::ConnectionRequest { source, .. }))
                 if destination == source =>
             {
-                Said::new(&CONFIRM, 20, "server confirms and names the request's reference").into()
+                let said = Said::new(&CONFIRM, 20, "server confirms and names the request's reference");
+                said.unfinished(nothing_above(bytes)).into()
             }
             (Some(X224::ConnectionConfirm { .. }), _) => {
-                Said::new(&CONFIRM, 16, "server confirms an ISO transport connection").into()
+                let said = Said::new(&CONFIRM, 16, "server confirms an ISO transport connection");
+                said.unfinished(nothing_above(bytes)).into()
             }
             (Some(X224::Data(_)), _) => Said::new(role(1), 12, "server sends ISO transport data").into(),
             (None, _) => short(bytes),
             _ => Opening::Foreign,
         }
     }
+}
+
+/// Whether the connection's first packet is all there is: what runs above, and names it better, may follow.
+fn nothing_above(bytes: &[u8]) -> bool {
+    Tpkt::new(bytes).is_some_and(|t| bytes.len() <= t.length)
 }
 
 fn role(n: usize) -> &'static Family {
