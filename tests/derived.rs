@@ -185,10 +185,6 @@ fn upwards(packet: &Raw) -> bool {
     (source, &payload[..2]) < (destination, &payload[2..4])
 }
 
-/// Names that are right though the plain capture does not give them: there is too little of the flow, and a duplicate
-/// makes it enough.
-const RIGHT: [(&str, &str); 2] = [("rtp/ffmpeg-pcmu", "rtcp"), ("neg-rtp-ffmpeg-udp1196", "rtcp")];
-
 #[test]
 fn cut_lossy_disordered_and_one_sided_captures_get_no_wrong_name() {
     let damages = damages();
@@ -207,9 +203,7 @@ fn cut_lossy_disordered_and_one_sided_captures_get_no_wrong_name() {
                     named += 1;
                     kept += u64::from(protocol != "unknown");
                 }
-                let right = known.is_some_and(|names| names.contains(protocol))
-                    || RIGHT.iter().any(|(file, name)| *name == protocol && path.display().to_string().contains(file));
-                if !right && protocol != "unknown" && protocol != label {
+                if !known.is_some_and(|names| names.contains(protocol)) && protocol != "unknown" && protocol != label {
                     wrong.push(format!("{} {name}: {client:?} {server:?} {known:?} became {protocol}", path.display()));
                 }
             }
