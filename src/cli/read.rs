@@ -79,6 +79,11 @@ pub(super) struct Args {
     /// Packets handed on at a time.
     #[arg(long, value_name = "N", hide = true)]
     batch: Option<NonZero<u16>>,
+    /// Flows kept at a time; beyond, the oldest are judged early and only counted in their rows.
+    ///
+    /// A flow that is kept costs about 0.7 KiB.
+    #[arg(long, value_name = "N")]
+    max_flows: Option<NonZero<u32>>,
     /// Colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColourArg,
@@ -137,6 +142,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut options = Options {
         workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
+        max_flows: args.max_flows.map_or(Options::default().max_flows, |n| n.get() as usize),
         batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
         ports: args.ports.clone(),
         every: args.every,

@@ -1,6 +1,5 @@
 //! A flow under assessment: its head, what the recognisers found so far, and when they are asked again.
 
-use crate::flow::head::KEPT;
 use crate::flow::stream::STREAM_BYTES;
 use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
@@ -66,12 +65,8 @@ impl Undecided {
         self.payloads += 1;
         let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
         let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
-        let due = new_shape || is_due(self.payloads);
-        if due || nth < KEPT {
-            // Nobody will see the others.
-            self.concerned = self.concerned.union(&ask::may_read(data));
-        }
-        if due {
+        self.concerned = self.concerned.union(&ask::may_read(data));
+        if new_shape || is_due(self.payloads) {
             return self.assess(Some(newest));
         }
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
