@@ -79,7 +79,8 @@ fn tcpdump(path: &str, expression: &str) -> Option<u64> {
 fn an_expression_takes_the_frames_that_tcpdump_takes() {
     let mut paths: Vec<PathBuf> =
         ["1196", "1197", "2797", "2897"].iter().map(|port| root().join(format!("testdata/demo/{port}.pcap"))).collect();
-    let corpus = std::env::var_os("PORTPROOF_CORPUS").map(PathBuf::from).unwrap_or_else(|| "../shared/captures".into());
+    let named = std::env::var_os("PORTPROOF_CORPUS").map(PathBuf::from);
+    let corpus = root().join(named.unwrap_or_else(|| "../shared/captures".into()));
     paths.extend(["ike-nat-udp4500.pcap", "neg-dns-udp53.pcap"].map(|name| corpus.join("lab").join(name)));
     let expressions = [
         "udp port 1197",

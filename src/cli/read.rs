@@ -141,7 +141,7 @@ impl Args {
 pub(super) fn run(args: &Args) -> io::Result<u8> {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut options = Options {
-        workers: args.workers.map_or(cores.saturating_sub(1).max(1), |n| usize::from(n.get())),
+        workers: args.workers.map_or(cores, |n| usize::from(n.get())),
         max_flows: args.max_flows.map_or(Options::default().max_flows, |n| n.get() as usize),
         batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
         ports: args.ports.clone(),
@@ -354,6 +354,7 @@ fn add(summary: &mut Summary, captured: &Captured) {
     summary.counts.add(&captured.counts);
     summary.flows += captured.flows;
     summary.evicted += captured.evicted;
+    summary.hurried += captured.hurried;
     summary.fragments.add(&captured.fragments);
     for (kind, opened) in &captured.tunnels {
         *summary.tunnels.entry(*kind).or_default() += opened;

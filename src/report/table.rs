@@ -162,8 +162,12 @@ impl<W: Write> Table<W> {
         let packets = self.packets(summary);
         self.paragraph(&format!("{name}{span}  {packets}  Registry {}.", summary.registry))?;
         if summary.evicted > 0 {
-            let text = format!("{} judged early, for want of memory.", counted(summary.evicted, "flow"));
-            self.paragraph(&text)?;
+            let text = "judged early, more than --max-flows: in the rows, without a record of their own.";
+            self.paragraph(&format!("{} {text}", counted(summary.evicted, "flow")))?;
+        }
+        if summary.hurried > 0 {
+            let text = "judged on fewer packets than usual, for want of memory.";
+            self.paragraph(&format!("{} {text}", counted(summary.hurried, "flow")))?;
         }
         if let Some(next) = self.next(entries, summary) {
             // One line to copy, whatever its length.

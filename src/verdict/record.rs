@@ -183,6 +183,8 @@ pub struct Summary {
     pub flows: u64,
     /// Flows judged early because a memory bound was reached.
     pub evicted: u64,
+    /// Flows judged on fewer packets than usual because the heads' memory was full.
+    pub hurried: u64,
     /// What became of fragmented datagrams.
     pub fragments: FragmentCounts,
     /// Tunnels opened.

@@ -352,6 +352,7 @@ pub(super) struct SummaryLine<'a> {
     tunnels: BTreeMap<&'static str, u64>,
     flows: u64,
     evicted: u64,
+    hurried: u64,
     ports: usize,
     span: Option<Span>,
     /// Files in directories that are no captures.
@@ -374,6 +375,7 @@ impl<'a> SummaryLine<'a> {
             tunnels: summary.tunnels.iter().map(|(kind, opened)| (kind.name(), *opened)).collect(),
             flows: summary.flows,
             evicted: summary.evicted,
+            hurried: summary.hurried,
             ports,
             span: summary.span.map(|(first, last)| Span { first: rfc3339(first), last: rfc3339(last) }),
             skipped: summary.skipped,
