@@ -110,7 +110,6 @@ pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
 }
 
 /// A reply line that begins with three digits (RFC 5321 section 4.2, RFC 959 section 4.2): the code and the text.
-#[allow(dead_code)]
 pub(super) fn reply(bytes: &[u8]) -> Option<(u16, &[u8])> {
     let (line, _) = line(bytes)?;
     let (&[a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9'], rest) = line.split_first_chunk()? else { return None };
@@ -124,7 +123,6 @@ pub(super) fn reply(bytes: &[u8]) -> Option<(u16, &[u8])> {
 }
 
 /// Whether `bytes` can still become a [`reply`].
-#[allow(dead_code)]
 pub(super) fn may_become_reply(bytes: &[u8]) -> bool {
     let digits = bytes.iter().take(3).all(u8::is_ascii_digit);
     let separator = bytes.get(3).is_none_or(|b| matches!(b, b' ' | b'-' | b'\r'));
