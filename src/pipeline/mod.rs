@@ -2,6 +2,7 @@
 
 mod duplicate;
 mod hidden;
+mod intake;
 pub mod merge;
 mod options;
 mod run;

@@ -1,21 +1,17 @@
 //! A capture through the pipeline: the capture thread reads and parses, workers recognise, the merge judges.
 
-use super::duplicate::Duplicates;
+use super::intake::Intake;
 use super::merge::{self, Merged};
 use super::select::{self, Network};
 use super::shard::{Harvest, Hashed, Shard};
-use super::{Control, Hidden, HiddenCounts, Options};
-use crate::capture::{Block, CaptureError, Programs, Source};
-use crate::flow::FlowKey;
-use crate::packet::{Fate, FragmentCounts, Frame, Other, Packet, Parser, Time, TunnelCounts};
+use super::{Control, HiddenCounts, Options};
+use crate::capture::{Block, CaptureError, Source};
+use crate::packet::{FragmentCounts, Time, TunnelCounts};
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord, IpProto, Rows};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use foldhash::fast::RandomState;
-use std::collections::BTreeMap;
-use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 /// Batches that may wait in a worker's channel.
 const QUEUE: usize = 64;
@@ -141,169 +137,6 @@ fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &
         hidden: intake.hidden.as_ref().map(|hidden| hidden.seen).unwrap_or_default(),
         local: intake.options.local.clone(),
     }
-}
-
-/// The capture thread's side: frames to packets, and the counters.
-struct Intake<'a> {
-    file: Box<dyn Source>,
-    parser: Parser,
-    options: &'a Options,
-    control: &'a Control,
-    hasher: &'a RandomState,
-    counts: Counts,
-    others: BTreeMap<Other, (u64, u64)>,
-    span: Option<(Time, Time)>,
-    fault: Option<CaptureError>,
-    interrupted: bool,
-    parsed: Vec<Packet>,
-    duplicates: Duplicates,
-    due: Option<Time>,
-    start: Option<Time>,
-    programs: Option<Programs>,
-    hidden: Option<Hidden>,
-}
-
-impl<'a> Intake<'a> {
-    fn new(file: Box<dyn Source>, options: &'a Options, control: &'a Control, hasher: &'a RandomState) -> Self {
-        Self {
-            file,
-            parser: Parser::with_tunnels(options.tunnels),
-            options,
-            control,
-            hasher,
-            counts: Counts::default(),
-            others: BTreeMap::new(),
-            span: None,
-            fault: None,
-            interrupted: false,
-            parsed: Vec::new(),
-            duplicates: Duplicates::default(),
-            due: None,
-            start: None,
-            programs: options.filter.clone().map(Programs::new),
-            hidden: options.filter.as_ref().and_then(Hidden::by),
-        }
-    }
-
-    /// Reads the next block; false at the end, at a fault, or when asked to stop.
-    fn next_block(&mut self, block: &mut Block) -> bool {
-        if self.control.stopped() {
-            self.interrupted = true;
-            return false;
-        }
-        let before = self.file.bytes_read();
-        let more = self.file.next_block(block);
-        self.control.bytes.fetch_add(self.file.bytes_read() - before, Ordering::Relaxed);
-        match more {
-            Ok(more) => more,
-            Err(fault) => {
-                self.fault = Some(fault);
-                false
-            }
-        }
-    }
-
-    /// Whether a report of what came before `time` is due. It is then due again a period later.
-    fn is_due(&mut self, time: Time) -> bool {
-        let Some(every) = self.options.every else { return false };
-        let due = *self.due.get_or_insert(Time(time.0.saturating_add(every)));
-        if time < due {
-            return false;
-        }
-        let periods = time.since(due) / every.max(1) + 1;
-        self.due = Some(Time(due.0.saturating_add(periods.saturating_mul(every))));
-        true
-    }
-
-    /// Parses the frames of a block from the one at `from` on, and hands each packet, with its hash, to `give`. It stops
-    /// before the frame at which a report is due; the result is that frame's place, or the number of frames.
-    fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed)) -> usize {
-        for (at, reference) in block.frames.iter().enumerate().skip(from) {
-            if self.is_due(reference.time) {
-                return at;
-            }
-            let frame = block.frame(reference);
-            self.counts.received += 1;
-            self.counts.truncated += u64::from((frame.data.len() as u32) < frame.wire_len);
-            self.span = Some(match self.span {
-                None => (frame.time, frame.time),
-                Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
-            });
-            if !self.chosen(&frame) {
-                self.counts.filtered += 1;
-                continue;
-            }
-            match self.parser.parse(&frame, reference.start, &mut self.parsed) {
-                Fate::Flows => {
-                    let (mut taken, mut again) = (false, false);
-                    for mut packet in self.parsed.drain(..) {
-                        if wanted(self.options, &packet) {
-                            let payload = packet.payload.of(&block.bytes);
-                            packet.duplicate = self.duplicates.seen(&packet, payload);
-                            // Of an earlier fragment that was given up, the frame was counted then.
-                            taken |= packet.frame == reference.number;
-                            again |= packet.duplicate;
-                            give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
-                        }
-                    }
-                    self.counts.duplicates += u64::from(again);
-                    if taken {
-                        self.counts.classified += 1;
-                    } else {
-                        self.counts.filtered += 1;
-                    }
-                }
-                Fate::Other(kind) => {
-                    self.counts.other += 1;
-                    let (packets, bytes) = self.others.entry(kind).or_default();
-                    *packets += 1;
-                    *bytes += u64::from(frame.wire_len);
-                }
-                Fate::Malformed(_) => self.counts.malformed += 1,
-            }
-        }
-        self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
-        block.frames.len()
-    }
-
-    /// Whether time and filter take the frame.
-    fn chosen(&mut self, frame: &Frame<'_>) -> bool {
-        let start = *self.start.get_or_insert(frame.time);
-        if !self.options.window.contains(frame.time, start) {
-            return false;
-        }
-        let taken = self.programs.as_mut().is_none_or(|programs| programs.takes(frame));
-        if !taken && let Some(hidden) = &mut self.hidden {
-            hidden.refused(frame);
-        }
-        taken
-    }
-
-    /// Hands on what the parser still holds: the starts of datagrams whose other fragments never came. Their frames are
-    /// counted already, and their bytes lie in no block.
-    fn finish(&mut self, mut give: impl FnMut(Hashed)) {
-        self.parser.finish(&mut self.parsed);
-        for packet in self.parsed.drain(..) {
-            if wanted(self.options, &packet) {
-                give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
-            }
-        }
-    }
-
-    fn ipprotos(&self) -> Vec<IpProto> {
-        let named = |(kind, &(packets, bytes)): (&Other, &(u64, u64))| IpProto {
-            protocol: kind.to_string(),
-            number: kind.ip_protocol(),
-            packets,
-            bytes,
-        };
-        self.others.iter().map(named).collect()
-    }
-}
-
-/// Whether ports and hosts take the packet.
-fn wanted(options: &Options, packet: &Packet) -> bool {
-    options.ports.as_ref().is_none_or(|ports| ports.takes(packet)) && select::concerns(&options.hosts, packet)
 }
 
 /// Everything in this thread.

@@ -1,0 +1,182 @@
+//! The capture thread's side of the pipeline: frames are read, chosen, parsed and counted, each with exactly one fate.
+
+use super::duplicate::Duplicates;
+use super::select;
+use super::shard::Hashed;
+use super::{Control, Hidden, Options};
+use crate::capture::{Block, CaptureError, Programs, Source};
+use crate::flow::FlowKey;
+use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
+use crate::verdict::{Counts, IpProto};
+use foldhash::fast::RandomState;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+use std::sync::atomic::Ordering;
+
+/// The capture thread's side: frames to packets, and the counters.
+pub(super) struct Intake<'a> {
+    pub(super) file: Box<dyn Source>,
+    pub(super) parser: Parser,
+    pub(super) options: &'a Options,
+    control: &'a Control,
+    hasher: &'a RandomState,
+    pub(super) counts: Counts,
+    others: BTreeMap<Other, (u64, u64)>,
+    pub(super) span: Option<(Time, Time)>,
+    pub(super) fault: Option<CaptureError>,
+    pub(super) interrupted: bool,
+    parsed: Vec<Packet>,
+    duplicates: Duplicates,
+    due: Option<Time>,
+    start: Option<Time>,
+    programs: Option<Programs>,
+    pub(super) hidden: Option<Hidden>,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(
+        file: Box<dyn Source>,
+        options: &'a Options,
+        control: &'a Control,
+        hasher: &'a RandomState,
+    ) -> Self {
+        Self {
+            file,
+            parser: Parser::with_tunnels(options.tunnels),
+            options,
+            control,
+            hasher,
+            counts: Counts::default(),
+            others: BTreeMap::new(),
+            span: None,
+            fault: None,
+            interrupted: false,
+            parsed: Vec::new(),
+            duplicates: Duplicates::default(),
+            due: None,
+            start: None,
+            programs: options.filter.clone().map(Programs::new),
+            hidden: options.filter.as_ref().and_then(Hidden::by),
+        }
+    }
+
+    /// Reads the next block; false at the end, at a fault, or when asked to stop.
+    pub(super) fn next_block(&mut self, block: &mut Block) -> bool {
+        if self.control.stopped() {
+            self.interrupted = true;
+            return false;
+        }
+        let before = self.file.bytes_read();
+        let more = self.file.next_block(block);
+        self.control.bytes.fetch_add(self.file.bytes_read() - before, Ordering::Relaxed);
+        match more {
+            Ok(more) => more,
+            Err(fault) => {
+                self.fault = Some(fault);
+                false
+            }
+        }
+    }
+
+    /// Whether a report of what came before `time` is due. It is then due again a period later.
+    fn is_due(&mut self, time: Time) -> bool {
+        let Some(every) = self.options.every else { return false };
+        let due = *self.due.get_or_insert(Time(time.0.saturating_add(every)));
+        if time < due {
+            return false;
+        }
+        let periods = time.since(due) / every.max(1) + 1;
+        self.due = Some(Time(due.0.saturating_add(periods.saturating_mul(every))));
+        true
+    }
+
+    /// Parses the frames of a block from the one at `from` on, and hands each packet, with its hash, to `give`. It stops
+    /// before the frame at which a report is due; the result is that frame's place, or the number of frames.
+    pub(super) fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed)) -> usize {
+        for (at, reference) in block.frames.iter().enumerate().skip(from) {
+            if self.is_due(reference.time) {
+                return at;
+            }
+            let frame = block.frame(reference);
+            self.counts.received += 1;
+            self.counts.truncated += u64::from((frame.data.len() as u32) < frame.wire_len);
+            self.span = Some(match self.span {
+                None => (frame.time, frame.time),
+                Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
+            });
+            if !self.chosen(&frame) {
+                self.counts.filtered += 1;
+                continue;
+            }
+            match self.parser.parse(&frame, reference.start, &mut self.parsed) {
+                Fate::Flows => {
+                    let (mut taken, mut again) = (false, false);
+                    for mut packet in self.parsed.drain(..) {
+                        if wanted(self.options, &packet) {
+                            let payload = packet.payload.of(&block.bytes);
+                            packet.duplicate = self.duplicates.seen(&packet, payload);
+                            // Of an earlier fragment that was given up, the frame was counted then.
+                            taken |= packet.frame == reference.number;
+                            again |= packet.duplicate;
+                            give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+                        }
+                    }
+                    self.counts.duplicates += u64::from(again);
+                    if taken {
+                        self.counts.classified += 1;
+                    } else {
+                        self.counts.filtered += 1;
+                    }
+                }
+                Fate::Other(kind) => {
+                    self.counts.other += 1;
+                    let (packets, bytes) = self.others.entry(kind).or_default();
+                    *packets += 1;
+                    *bytes += u64::from(frame.wire_len);
+                }
+                Fate::Malformed(_) => self.counts.malformed += 1,
+            }
+        }
+        self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
+        block.frames.len()
+    }
+
+    /// Whether time and filter take the frame.
+    fn chosen(&mut self, frame: &Frame<'_>) -> bool {
+        let start = *self.start.get_or_insert(frame.time);
+        if !self.options.window.contains(frame.time, start) {
+            return false;
+        }
+        let taken = self.programs.as_mut().is_none_or(|programs| programs.takes(frame));
+        if !taken && let Some(hidden) = &mut self.hidden {
+            hidden.refused(frame);
+        }
+        taken
+    }
+
+    /// Hands on what the parser still holds: the starts of datagrams whose other fragments never came. Their frames are
+    /// counted already, and their bytes lie in no block.
+    pub(super) fn finish(&mut self, mut give: impl FnMut(Hashed)) {
+        self.parser.finish(&mut self.parsed);
+        for packet in self.parsed.drain(..) {
+            if wanted(self.options, &packet) {
+                give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+            }
+        }
+    }
+
+    pub(super) fn ipprotos(&self) -> Vec<IpProto> {
+        let named = |(kind, &(packets, bytes)): (&Other, &(u64, u64))| IpProto {
+            protocol: kind.to_string(),
+            number: kind.ip_protocol(),
+            packets,
+            bytes,
+        };
+        self.others.iter().map(named).collect()
+    }
+}
+
+/// Whether ports and hosts take the packet.
+fn wanted(options: &Options, packet: &Packet) -> bool {
+    options.ports.as_ref().is_none_or(|ports| ports.takes(packet)) && select::concerns(&options.hosts, packet)
+}
