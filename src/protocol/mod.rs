@@ -35,6 +35,7 @@ mod enip;
 mod esp;
 pub mod evidence;
 mod finger;
+mod flow_export;
 mod framing;
 mod ftp;
 mod geneve;

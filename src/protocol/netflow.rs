@@ -1,9 +1,8 @@
 //! NetFlow versions 5 and 9, the export of flow records.
 
-use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::flow_export;
+use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
-use crate::wire::ipfix::Export;
 
 /// NetFlow versions 5 and 9, the export of flow records.
 pub(super) struct Netflow;
@@ -33,38 +32,9 @@ impl Protocol for Netflow {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let reading = datagrams::read(head, |d| match d.bytes {
-            [0, 5 | 9, ..] if d.len >= 20 => Export::new(d.bytes, d.len),
-            _ => None,
-        });
-        let Some(first) = reading.hits.first() else { return reading.nothing() };
-        // Collectors do not answer.
-        if reading.misses != [0; 2] || reading.both() {
-            return Assessment::NotNow;
-        }
-        let mut finding =
-            Finding { spoke: reading.spoke(), server: Some(first.datagram.dir.other()), ..Finding::default() };
-        let text = "version and counts agree, and the records or sets fill the datagram";
-        finding.evidence.push(item(&MESSAGE, 15 + reading.hits.len() as i32, reading.frames(|_| true), text));
-        let near = |h: &&datagrams::Hit<'_, Export>| {
-            (i64::from(h.message.seconds) - h.datagram.time.0 / 1_000_000_000).abs() < 86_400
-        };
-        if let Some(hit) = reading.hits.iter().find(near) {
-            finding.evidence.push(item(
-                &CLOCK,
-                8,
-                vec![hit.datagram.frame],
-                "the export time is that of the capture's day",
-            ));
-        }
-        let pairs = reading.hits.iter().zip(reading.hits.iter().skip(1));
-        let steps = pairs.map(|(a, b)| b.message.sequence.wrapping_sub(a.message.sequence)).collect::<Vec<_>>();
-        if !steps.is_empty() && steps.iter().all(|s| *s < 1 << 16) {
-            let text = "the sequence numbers of the messages advance";
-            finding.evidence.push(item(&SEQUENCE, 2 * steps.len() as i32, reading.frames(|_| true), text));
-        }
-        finding.variant = Some(if first.message.version == 5 { "v5" } else { "v9" }.into());
-        Assessment::Recognised(finding)
+        flow_export::assess(head, &[5, 9], [&MESSAGE, &CLOCK, &SEQUENCE], |version| {
+            Some(if version == 5 { "v5" } else { "v9" })
+        })
     }
 }
 
