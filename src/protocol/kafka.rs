@@ -23,9 +23,13 @@ impl Dialogue for Kafka {
 
     fn client(&self, bytes: &[u8]) -> Opening {
         match request(bytes) {
-            Ok(Some(id)) => Said::new(&REQUEST, 16, "client sends a request of Kafka with its client ID")
-                .detail("client-id", Some(id))
-                .into(),
+            // One character is text by chance as often as not.
+            Ok(Some(id)) => {
+                let bits = i32::try_from(id.len()).map_or(16, |len| (6 + 2 * len).min(16));
+                Said::new(&REQUEST, bits, "client sends a request of Kafka with its client ID")
+                    .detail("client-id", Some(id))
+                    .into()
+            }
             Ok(None) => Said::new(&REQUEST, 6, "client sends what may be a request of Kafka").into(),
             Err(opening) => opening,
         }

@@ -1,24 +1,16 @@
 //! The data channel in the middle of a session: a constant header, a counter behind it, ciphertext, and lengths.
 
-use super::control::Items;
 use super::families::*;
+use super::items::Items;
 use super::message::Message;
 use super::random::looks_random;
+use super::side::{FEWEST, Form, Side};
 use super::static_key::is_ip;
 use crate::flow::head::PART_BYTES;
-use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
-
-/// Packets of one direction below which nothing is said of its data channel.
-pub(super) const FEWEST: usize = 3;
-/// Packets from which the absence of a counter means CBC.
-const FEWEST_BLOCKS: usize = 6;
-/// Peer IDs are given out from 0; this many clients are believed. 0xffffff means unset.
-const PEERS: u32 = 0x1_0000;
-const UNSET: u32 = 0xff_ffff;
 
 /// What the data channel shows.
 #[derive(Debug)]
@@ -38,31 +30,6 @@ impl Reading {
     pub(super) fn is_counted(&self) -> bool {
         self.evidence.iter().any(|e| e.family == &DATA_COUNTER)
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Form {
-    /// A counter of 32 bits behind the header.
-    Counter,
-    /// Epoch 1 and a counter of 48 bits.
-    Epoch,
-    /// No counter to be seen: CBC, or something else.
-    Opaque,
-}
-
-/// One direction's data packets under their most frequent header.
-struct Side<'m> {
-    dir: Dir,
-    /// Bytes before the packet ID: 1 or 4.
-    header: usize,
-    first: u8,
-    peer: Option<u32>,
-    form: Form,
-    packets: Vec<&'m Message<'m>>,
-    /// Packets in all, the tally's included.
-    total: u64,
-    /// Lengths of all of them, where a tally has them.
-    tallied: Option<Lengths>,
 }
 
 /// Reads the data channel of `messages`.
@@ -103,212 +70,6 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
         None => messages.iter().any(|m| m.dir == dir),
     });
     Some(Reading { evidence: items.into_vec(), variant, server: server(&sides), spoke })
-}
-
-impl<'m> Side<'m> {
-    fn find(messages: &'m [Message<'m>], head: &Head<'_>, dir: Dir) -> Option<Self> {
-        let mine = || messages.iter().filter(move |m| m.dir == dir);
-        let legal = mine().filter(|m| m.first().and_then(Opcode::of).is_some()).count();
-        let data = |m: &&Message<'_>| m.first().and_then(Opcode::of).is_some_and(|(opcode, _)| opcode.is_data());
-        if legal < FEWEST || legal * 10 < mine().count() * 9 || mine().filter(data).count() < FEWEST {
-            return None;
-        }
-        let data: Vec<&'m Message<'m>> = mine().filter(data).collect();
-        // The most frequent header; of equally frequent ones the first.
-        let key = |m: &'m Message<'m>| {
-            let first = m.first()?;
-            let long = Opcode(first >> 3) == Opcode::DATA_V2;
-            m.bytes.get(..if long { 4 } else { 1 })
-        };
-        let count = |k: &Option<&[u8]>| data.iter().filter(|m| key(m) == *k).count();
-        let mut most = (0, None);
-        for k in data.iter().map(|m| key(m)) {
-            let n = count(&k);
-            if n > most.0 {
-                most = (n, k);
-            }
-        }
-        let prefix = most.1?;
-        let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m) == Some(prefix)).collect();
-        if packets.len() < FEWEST || packets.len() * 2 < data.len() {
-            return None;
-        }
-        let header = prefix.len();
-        let first = *prefix.first()?;
-        let peer = match *prefix {
-            [_, a, b, c] => Some(u32::from_be_bytes([0, a, b, c])),
-            _ => None,
-        };
-        let counted = head.tally(dir).and_then(|t| t.prefixes().iter().find(|p| p.prefix.as_slice() == prefix));
-        let total = counted.map_or(packets.len() as u64, |t| u64::from(t.packets).max(packets.len() as u64));
-        // Behind one constant byte the tally cannot tell the data packets, but in the middle of a session all are.
-        let whole = || head.tally(dir).filter(|_| header == 1 && data.len() == mine().count());
-        let tallied = counted.map(|t| t.lengths).or(whole().map(|t| t.lengths));
-        let form = form(&packets, header);
-        // Without a counter an HMAC follows, which never repeats.
-        let after = |m: &&&Message<'_>| m.u32_at(header);
-        let repeats = packets.windows(2).filter(|w| matches!(w, [a, b] if after(&a) == after(&b))).count();
-        if form == Form::Opaque && repeats * 4 > packets.len() {
-            return None;
-        }
-        Some(Self { dir, header, first, peer, form, packets, total, tallied })
-    }
-
-    fn small_peer(&self) -> bool {
-        self.peer.is_some_and(|p| p < PEERS || p == UNSET)
-    }
-
-    fn frames(&self) -> Vec<u64> {
-        self.packets.iter().take(3).map(|m| m.frame).collect()
-    }
-
-    fn header_bits(&self, paired: bool) -> i32 {
-        match self.peer {
-            Some(_) if self.small_peer() => 8,
-            Some(_) => 2,
-            None if paired => 5,
-            None => 2,
-        }
-    }
-
-    fn header(&self, items: &mut Items, paired: bool) {
-        let (first, key) = (self.first, self.first & 7);
-        let bits = self.header_bits(paired);
-        let text = match self.peer {
-            Some(UNSET) => {
-                format!("data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset")
-            }
-            Some(peer) => {
-                format!("data packets start with {first:02x} {peer:06x}: P_DATA_V2, key ID {key}, peer ID {peer}")
-            }
-            None => format!("data packets start with {first:02x}: P_DATA_V1, key ID {key}"),
-        };
-        items.add(&DATA_HEADER, bits, &self.frames(), text);
-    }
-
-    fn counter(&self, items: &mut Items) {
-        let total = self.total;
-        let text = match self.form {
-            Form::Counter => format!("a packet ID behind the header counts by one over {total} packets"),
-            Form::Epoch => format!("a packet ID of epoch 1 behind the header counts by one over {total} packets"),
-            Form::Opaque => return,
-        };
-        items.add(&DATA_COUNTER, 8, &self.frames(), text);
-        if self.form == Form::Epoch {
-            items.add(&DATA_EPOCH, 6, &self.frames(), "the epoch stays 1 before a counter of 48 bits");
-        }
-    }
-
-    /// Lengths that tell AEAD packets from ESP's, and pings.
-    fn lengths(&self, items: &mut Items) {
-        if self.form == Form::Opaque || !(self.small_peer() || self.header == 1) {
-            return;
-        }
-        if self.header == 4
-            && let Some(odd) = self.packets.iter().find(|m| m.len % 4 != 0)
-        {
-            let text = format!("a data packet of {} bytes: no multiple of four, as ESP's always are", odd.len);
-            items.add(&DATA_LENGTHS, 3, &[odd.frame], text);
-        }
-        // Header, packet ID and tag around the ping's 16 bytes; with an epoch the packet ID has 8.
-        let ping = self.header + 16 + 16 + if self.form == Form::Epoch { 8 } else { 4 };
-        let pings: Vec<u64> = self.packets.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
-        if !pings.is_empty() && self.packets.iter().all(|m| m.len >= ping) {
-            items.add(
-                &DATA_PING,
-                3,
-                &pings,
-                format!("packets of {ping} bytes, the length of a ping, and none shorter"),
-            );
-        }
-    }
-
-    /// CBC: HMAC, IV and whole blocks.
-    fn blocks(&self, items: &mut Items) {
-        if self.form != Form::Opaque || self.packets.len() < FEWEST_BLOCKS {
-            return;
-        }
-        let Some((step, digest)) = self.block_size() else { return };
-        let mut lengths: Vec<usize> = self.packets.iter().map(|m| m.len).collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        let count = lengths.len().max(self.tallied.map_or(0, |t| t.distinct() as usize)).min(99);
-        let bits = (count as i32 - 1) * if step == 16 { 4 } else { 3 };
-        if bits > 0 {
-            let text = format!(
-                "{count} different lengths are all an HMAC of {} bytes, an IV and whole blocks of {step}",
-                digest.size()
-            );
-            items.add(&DATA_BLOCKS, bits, &self.frames(), text);
-        }
-    }
-
-    /// The block size that fits all lengths, and the shortest digest that does.
-    fn block_size(&self) -> Option<(usize, Digest)> {
-        [16, 8].into_iter().find_map(|step| {
-            let fits = |d: &Digest| {
-                let fixed = self.header + d.size() + step;
-                let kept = self.packets.iter().all(|m| m.len >= fixed + step && (m.len - fixed).is_multiple_of(step));
-                let class = |t: Lengths| (0..16).zip(t.by_mod16).all(|(c, n)| n == 0 || c % step == fixed % step);
-                kept && self.tallied.is_none_or(class)
-            };
-            // SHA1 is the default, so it goes first among those that fit.
-            [Digest::Sha1].into_iter().chain(Digest::ALL).find(fits).map(|d| (step, d))
-        })
-    }
-
-    /// The IV that repeats the last block of the packet before.
-    fn chain(&self, items: &mut Items) {
-        if self.form != Form::Opaque {
-            return;
-        }
-        let Some((16, _)) = self.block_size() else { return };
-        for digest in Digest::ALL {
-            let at = self.header + digest.size();
-            let chained = |pair: &[&Message<'_>]| {
-                let [before, after] = pair else { return None };
-                let iv = after.bytes.get(at..at + 16)?;
-                (before.tail.len() == 16 && iv == before.tail.as_ref()).then_some(after.frame)
-            };
-            let frames: Vec<u64> = self.packets.windows(2).filter_map(chained).collect();
-            if frames.len() >= 2 {
-                let text =
-                    format!("the IV behind an HMAC of {} bytes is the last block of the packet before", digest.size());
-                items.add(&DATA_CHAIN, 12, &frames, text);
-                return;
-            }
-        }
-    }
-}
-
-fn form(packets: &[&Message<'_>], header: usize) -> Form {
-    if counts(packets.iter().filter_map(|m| m.u32_at(header))) {
-        return Form::Counter;
-    }
-    // 16 bits of epoch, from 1, and the upper 16 bits of the counter, 0 for the first 2^32 packets.
-    let epoch = |m: &&Message<'_>| m.u32_at(header) == Some(0x0001_0000);
-    if header == 4 && packets.iter().all(epoch) && counts(packets.iter().filter_map(|m| m.u32_at(8))) {
-        return Form::Epoch;
-    }
-    Form::Opaque
-}
-
-/// Whether the values are a counter: three of four steps are exactly one (all of the first few), or, in disorder, at least
-/// eight different values lie closely together. A random last byte behind constant ones passes neither: 2^-16.
-pub(super) fn counts(values: impl Iterator<Item = u32>) -> bool {
-    let values: Vec<u32> = values.collect();
-    let steps = || values.windows(2).filter_map(|w| Some(w.get(1)?.wrapping_sub(*w.first()?))).filter(|s| *s != 0);
-    let (all, ones) = (steps().count(), steps().filter(|s| *s == 1).count());
-    if all >= 2 && ones * 4 >= all * 3 {
-        return true;
-    }
-    // The newest packet may be far ahead of those kept from the start.
-    let mut early: Vec<u32> = values.iter().copied().take(16).collect();
-    let forward = early.last().zip(early.first()).is_some_and(|(l, f)| l.wrapping_sub(*f) < 0x8000_0000);
-    early.sort_unstable();
-    early.dedup();
-    let spread = early.last().zip(early.first()).map_or(u32::MAX, |(l, f)| l - f);
-    forward && early.len() >= 8 && spread as usize <= 2 * early.len() + 32
 }
 
 fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {

@@ -1,21 +1,27 @@
 //! OpenVPN on any port: its control channel from the first packet, its data channel from any point of a session.
 
+mod bodies;
 mod control;
 mod data;
 mod exclude;
 mod families;
 mod framing;
+mod items;
+mod masked;
 mod message;
 mod random;
+mod resets;
 mod scramble;
+mod side;
 mod static_key;
+mod undo;
 
 use super::evidence::PRIOR;
 use super::{Assessment, Band, Finding, Protocol};
 use crate::flow::{Dir, Head};
 use families::FRAMING;
 use message::{Message, Messages};
-use scramble::Undo;
+use undo::Undo;
 
 /// Numbered data in one direction for so long show that the other side answers, nanoseconds.
 const HALF_A_MINUTE: i64 = 30_000_000_000;
@@ -155,7 +161,7 @@ fn framing(messages: &Messages<'_>, finding: &mut Finding) {
     let legal = messages.all.iter().filter(legal).count();
     let links = messages.links.len();
     if links >= 2 && legal * 10 >= messages.all.len() * 9 {
-        let mut items = control::Items::default();
+        let mut items = items::Items::default();
         let bits = 2 * i32::try_from(links).unwrap_or(i32::MAX / 2);
         let text = format!("{links} lengths in the stream lead from one packet to the next");
         items.add(&FRAMING, bits.min(6), &messages.links, text);

@@ -6,101 +6,27 @@
 //!   i > 0 is byte (len - i) of the packet XOR (len - i + 1) XOR (i + 1) XOR mask byte i. The mask is the same in all
 //!   packets and both directions, so it cancels out between two of them, and what is left must be what the two packets
 //!   differ in: the opcodes of the two resets, nothing in the session ID, nothing in message ID 0.
-
-use super::control::Items;
 use super::families::*;
+use super::items::Items;
+use super::masked;
 use super::message::Message;
-use super::random::looks_random;
 use crate::flow::Dir;
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
 use crate::wire::openvpn::{Opcode, Wrap};
-use std::borrow::Cow;
 
 /// Packets after the resets whose first bytes must fit.
 const FOLLOWING: usize = 3;
-/// Data packets of one shape from which a masked counter is believed.
-const COUNTED: usize = 6;
-
-/// One of the modes that can be undone without a password.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Undo {
-    XorPtrPos,
-    Reverse,
-}
-
-impl Undo {
-    pub(super) const ALL: [Self; 2] = [Self::XorPtrPos, Self::Reverse];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::XorPtrPos => "scramble-xorptrpos",
-            Self::Reverse => "scramble-reverse",
-        }
-    }
-
-    /// Whether there is anything to be read when undone: a control packet, or data packets enough for a counter.
-    pub(super) fn may_show(self, messages: &[Message<'_>]) -> bool {
-        let mask = self.mask();
-        let control =
-            |m: &Message<'_>| m.first().and_then(|b| Opcode::of(b ^ mask)).is_some_and(|(opcode, _)| !opcode.is_data());
-        let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
-        messages.iter().any(control) || Dir::BOTH.into_iter().any(|dir| count(dir) >= super::data::FEWEST)
-    }
-
-    /// What byte 0 is changed by.
-    fn mask(self) -> u8 {
-        u8::from(self == Self::XorPtrPos)
-    }
-
-    /// Whether most first bytes are legal when undone; cheap, and false for most traffic.
-    pub(super) fn fits(self, messages: &[Message<'_>]) -> bool {
-        let mask = self.mask();
-        let legal = messages.iter().filter(|m| m.first().is_some_and(|b| Opcode::of(b ^ mask).is_some())).count();
-        legal * 10 >= messages.len() * 9
-    }
-
-    /// The packets as they were before, as far as visible.
-    pub(super) fn apply(self, messages: &[Message<'_>]) -> Vec<Message<'static>> {
-        messages.iter().map(|m| self.one(m)).collect()
-    }
-
-    fn one(self, m: &Message<'_>) -> Message<'static> {
-        let (bytes, tail) = match self {
-            Self::XorPtrPos => (xor_positions(&m.bytes, 0), xor_positions(&m.tail, m.len - m.tail.len().min(m.len))),
-            Self::Reverse => {
-                let Some((&first, rest)) = m.bytes.split_first() else { return m.to_owned() };
-                let whole = m.bytes.len() == m.len;
-                let turned = |b: &[u8]| b.iter().rev().copied().collect::<Vec<u8>>();
-                let front = if whole { turned(rest) } else { turned(&m.tail) };
-                let end = turned(rest.get(..16.min(rest.len())).unwrap_or_default());
-                ([vec![first], front].concat(), end)
-            }
-        };
-        Message {
-            frame: m.frame,
-            time: m.time,
-            dir: m.dir,
-            len: m.len,
-            bytes: Cow::Owned(bytes),
-            tail: Cow::Owned(tail),
-        }
-    }
-}
-
-fn xor_positions(bytes: &[u8], from: usize) -> Vec<u8> {
-    bytes.iter().enumerate().map(|(i, b)| b ^ ((from + i + 1) & 0xff) as u8).collect()
-}
 
 /// One of the modes with a password.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Masked {
+pub(super) enum Masked {
     XorMask,
     Obfuscate,
 }
 
 impl Masked {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::XorMask => "scramble-xormask",
             Self::Obfuscate => "scramble-obfuscate",
@@ -108,7 +34,7 @@ impl Masked {
     }
 
     /// Byte `i` of the original packet XOR the mask byte that it met, if visible.
-    fn at(self, m: &Message<'_>, i: usize) -> Option<u8> {
+    pub(super) fn at(self, m: &Message<'_>, i: usize) -> Option<u8> {
         match self {
             Self::XorMask => m.byte(i),
             Self::Obfuscate if i == 0 => m.byte(0),
@@ -151,7 +77,7 @@ impl Reading {
 pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
     let handshakes = Dir::BOTH.into_iter().filter_map(|dir| Handshake::find(messages, dir));
     let handshakes = handshakes.flat_map(|h| [h.read(Masked::XorMask), h.read(Masked::Obfuscate)]).flatten();
-    let counters = [Masked::XorMask, Masked::Obfuscate].into_iter().filter_map(|mode| counter(messages, mode));
+    let counters = [Masked::XorMask, Masked::Obfuscate].into_iter().filter_map(|mode| masked::read(messages, mode));
     handshakes.chain(counters).fold(None, |best: Option<Reading>, next| match best {
         Some(best) if best.bits() >= next.bits() => Some(best),
         _ => Some(next),
@@ -329,90 +255,4 @@ impl<'m> Handshake<'m> {
         frames.dedup();
         frames
     }
-}
-
-/// Data in the middle of a session: a header that stays, and behind it a counter under a mask. In `obfuscate` the mask at
-/// the header depends on the length, so packets of one length are compared.
-fn counter(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-    if messages.len() < 2 * COUNTED {
-        return None;
-    }
-    let [a, b] = Dir::BOTH.map(|dir| MaskedSide::find(messages, mode, dir));
-    let (a, b) = (a?, b?);
-    let first = |m: &[&Message<'_>]| m.first().and_then(|m| m.first());
-    if first(&a.packets) != first(&b.packets) {
-        return None;
-    }
-    let mut items = Items::default();
-    let frames: Vec<u64> = a.packets.iter().take(3).chain(b.packets.iter().take(3)).map(|m| m.frame).collect();
-    if mode == Masked::XorMask || a.len == b.len {
-        // The mask is the same both ways, and both counters are far from 2^24.
-        if a.header != b.header || a.first ^ b.first >= 1 << 24 {
-            return None;
-        }
-        items.add(&DATA_BOTH, 4, &frames, "both sides use the same data header under the mask");
-    }
-    items.add(&SCRAMBLE_COUNTER, 12, &frames, "a number behind the header counts by one under an XOR mask");
-    // In `obfuscate` header and counter are at the end.
-    let body = |m: &Message<'_>| match mode {
-        Masked::XorMask => 8..m.bytes.len().max(8),
-        Masked::Obfuscate => 1..m.bytes.len().min(m.len.saturating_sub(8)).max(1),
-    };
-    let samples = a.packets.iter().chain(&b.packets).filter_map(|m| m.bytes.get(body(m)));
-    match looks_random(samples) {
-        Some(true) => items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext"),
-        Some(false) => return None,
-        None => {}
-    }
-    let variant = format!("{} data-v2", mode.name());
-    Some(Reading { evidence: items.into_vec(), variant, server: None, spoke: [true, true] })
-}
-
-/// Data packets of one direction that share a header under the mask.
-struct MaskedSide<'m> {
-    len: usize,
-    header: u32,
-    first: u32,
-    packets: Vec<&'m Message<'m>>,
-}
-
-impl<'m> MaskedSide<'m> {
-    fn find(messages: &'m [Message<'m>], mode: Masked, dir: Dir) -> Option<Self> {
-        let mine = || messages.iter().filter(move |m| m.dir == dir);
-        let count = |len: usize| mine().filter(|m| m.len == len).count();
-        let len = mine().map(|m| m.len).max_by_key(|&len| (count(len), len))?;
-        let wanted = |m: &&Message<'_>| m.len >= 24 && (mode == Masked::XorMask || m.len == len);
-        let packets: Vec<&Message<'_>> = mine().filter(wanted).collect();
-        let header = word(packets.first()?, mode, 0)?;
-        let same = packets.iter().all(|m| word(m, mode, 0) == Some(header));
-        let values: Vec<u32> = packets.iter().filter_map(|m| word(m, mode, 4)).collect();
-        if packets.len() < COUNTED || !same || !masked_counter(&values) {
-            return None;
-        }
-        Some(Self { len, header, first: *values.first()?, packets })
-    }
-}
-
-fn word(m: &Message<'_>, mode: Masked, at: usize) -> Option<u32> {
-    let mut bytes = [0; 4];
-    for (i, b) in bytes.iter_mut().enumerate() {
-        *b = mode.at(m, at + i)?;
-    }
-    Some(u32::from_be_bytes(bytes))
-}
-
-/// Whether the values are a counter XOR a constant, and not a counter: the XOR of neighbours is 1, 3, 7 … and every
-/// second one is 1.
-fn masked_counter(values: &[u32]) -> bool {
-    let pairs = || values.windows(2).filter_map(|w| w.first().zip(w.get(1)));
-    let total = pairs().count();
-    let next = pairs().filter(|(a, b)| (*a ^ *b).wrapping_add(1).is_power_of_two() && a != b).count();
-    let near = pairs().filter(|(a, b)| *a ^ *b < 256).count();
-    let up = pairs().filter(|(a, b)| b.wrapping_sub(**a) <= 64).count();
-    let down = pairs().filter(|(a, b)| a.wrapping_sub(**b) <= 64).count();
-    let mut distinct = values.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let plain = up == total || down == total;
-    total + 1 >= COUNTED && next * 4 >= total * 3 && near * 8 >= total * 7 && !plain && distinct.len() == values.len()
 }

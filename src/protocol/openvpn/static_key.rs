@@ -2,11 +2,11 @@
 //! whole cipher blocks, and that the shortest and frequent one is a ping's. tinc's data packets (whole blocks and a MAC of
 //! four bytes) can have the same lengths, so this alone stays below "likely". Only without encryption is there more.
 
-use super::control::Items;
-use super::data::counts;
 use super::families::*;
+use super::items::Items;
 use super::message::Message;
 use super::random::looks_random;
+use super::side::counts;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
