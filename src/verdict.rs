@@ -7,7 +7,7 @@ pub mod rows;
 pub mod serve;
 
 pub use record::{Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
-pub use rows::{Observed, PortRow, RowKey, Rows};
+pub use rows::{Observed, PortRow, RowKey, Rows, Share};
 
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};

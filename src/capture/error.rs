@@ -35,6 +35,8 @@ pub enum Fault {
     Cut(String),
     /// The capture contradicts itself; the text says how.
     Damaged(String),
+    /// An interface was deleted or failed; the text says which of it.
+    Interface(String),
 }
 
 impl CaptureError {
@@ -64,6 +66,7 @@ impl fmt::Display for CaptureError {
             Fault::Read(error) => write!(f, "cannot be read on: {}", plain(error)),
             Fault::Cut(what) => write!(f, "{what}; everything before it was read"),
             Fault::Damaged(what) => write!(f, "{what}; everything before it was read, nothing after it"),
+            Fault::Interface(what) => write!(f, "{what}; what it had received is judged"),
         }
     }
 }

@@ -27,6 +27,16 @@ pub trait Source: Send {
     /// Packets that the capturing interfaces dropped, as far as it says.
     fn dropped(&self) -> Dropped;
 
+    /// Asks it to end. `true`: it has more to hand out first, and then says itself that it is over.
+    fn stop(&mut self) -> bool {
+        false
+    }
+
+    /// The time up to which everything was handed out, where that goes on without frames.
+    fn now(&self) -> Option<Time> {
+        None
+    }
+
     /// What ended parts of it, while the rest went on.
     fn faults(&mut self) -> Vec<CaptureError> {
         Vec::new()

@@ -1,4 +1,4 @@
-//! Where frames come from: capture files (read without libpcap) and, later, interfaces.
+//! Where frames come from: capture files (read without libpcap) and interfaces.
 
 mod block;
 mod compress;
@@ -6,6 +6,8 @@ mod error;
 mod file;
 mod filter;
 mod framing;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;

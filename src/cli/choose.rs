@@ -36,7 +36,7 @@ pub(super) struct Choose {
 
 /// Layers of tunnelled packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum TunnelArg {
+pub(super) enum TunnelArg {
     /// The innermost: a packet that carries others is not judged itself.
     Inner,
     /// The outermost: no tunnel is opened.
@@ -44,6 +44,16 @@ enum TunnelArg {
     /// All.
     #[default]
     Both,
+}
+
+impl From<TunnelArg> for TunnelView {
+    fn from(layers: TunnelArg) -> Self {
+        match layers {
+            TunnelArg::Inner => Self::Inner,
+            TunnelArg::Outer => Self::Outer,
+            TunnelArg::Both => Self::Both,
+        }
+    }
 }
 
 impl Choose {
@@ -64,11 +74,7 @@ impl Choose {
         options.hosts.clone_from(&self.hosts);
         options.local.clone_from(&self.local);
         options.window = Window { since: self.since, until: self.until };
-        options.tunnels = match self.tunnel {
-            TunnelArg::Inner => TunnelView::Inner,
-            TunnelArg::Outer => TunnelView::Outer,
-            TunnelArg::Both => TunnelView::Both,
-        };
+        options.tunnels = self.tunnel.into();
         Ok(inputs)
     }
 

@@ -5,6 +5,10 @@ mod exit;
 mod expand;
 mod explain;
 mod inputs;
+#[cfg(target_os = "linux")]
+mod interfaces;
+#[cfg(target_os = "linux")]
+mod live;
 mod out;
 pub mod port;
 mod read;
@@ -29,6 +33,13 @@ struct Cli {
 enum Command {
     /// Judge capture files: one row per port, with what it speaks and whether that matches the registry.
     Read(Box<read::Args>),
+    /// Judge the traffic of network interfaces while it flows.
+    #[cfg(target_os = "linux")]
+    Live(Box<live::Args>),
+    /// List the network interfaces that can be captured on.
+    #[cfg(target_os = "linux")]
+    #[command(short_flag = 'D')]
+    Interfaces,
     /// Say why: everything that speaks for and against the verdict on a port or a flow.
     Explain(explain::Args),
     /// Say what the registry claims of ports or services, and whether traffic could ever confirm it.
@@ -41,6 +52,7 @@ const EXAMPLES: &str = "\
 Examples:
   portproof read trace.pcap
   portproof explain trace.pcap --port 1197/udp
+  portproof live -i eth0
   portproof port 1197 2797/udp";
 
 const LONG: &str = "\
@@ -57,6 +69,8 @@ Examples:
       as the packets come, the rows so far
   portproof read --output jsonl trace.pcap | jq 'select(.type == \"flow\")'
       every flow with its evidence
+  portproof live -i eth0 --ports 1194-1200 not host 10.0.0.9
+      the same while packets flow: a line for each new verdict, the rows at the end
   portproof port 1197 2797/udp esp-encap
       what the registry claims, no capture needed
 
@@ -81,6 +95,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Read(args) => read::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Live(args) => live::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Interfaces => interfaces::run(),
         Command::Explain(args) => explain::run(args),
         Command::Port(args) => {
             let mut out = BufWriter::new(io::stdout().lock());

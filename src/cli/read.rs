@@ -366,7 +366,7 @@ fn add(summary: &mut Summary, captured: &Captured) {
 }
 
 /// Whether a verdict of `fail_on` was reached. What was recognised counts from `floor` on; the rest has no band.
-fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
+pub(super) fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
     let named = |verdict| matches!(verdict, Verdict::Mismatch | Verdict::Unregistered | Verdict::Match);
     rows.iter()
         .flat_map(|row| &row.observed)
@@ -374,7 +374,7 @@ fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
 }
 
 /// One line on standard error, in place of the progress.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     // Nothing can be done about a standard error that is closed.
     let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
     let _ = writeln!(io::stderr(), "{clear}portproof: {text}");

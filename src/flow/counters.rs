@@ -126,9 +126,14 @@ impl Flow {
     /// Whether `packet` cannot belong to this flow any more but opens a new connection between the same ends.
     pub fn is_reopened_by(&self, packet: &Packet, dir: Dir) -> bool {
         let Some(tcp) = packet.tcp.filter(|tcp| tcp.syn && !tcp.ack) else { return false };
-        let closed = self.has(RST[0] | RST[1]) || (self.has(FIN[0]) && self.has(FIN[1]));
+        let closed = self.is_closed();
         let other = self.syn(dir).is_some_and(|initial| initial != tcp.sequence);
         closed || (other && self.bytes != [0, 0])
+    }
+
+    /// Whether the TCP connection was reset, or closed by both sides.
+    pub fn is_closed(&self) -> bool {
+        self.has(RST[0] | RST[1]) || (self.has(FIN[0]) && self.has(FIN[1]))
     }
 
     /// Whether `dir` reset the connection.

@@ -50,6 +50,22 @@ impl<T: Keyed> Table<T> {
         Some(old)
     }
 
+    /// Takes slot `n` out; the last slot moves to its place.
+    pub fn remove(&mut self, n: usize) -> Option<T> {
+        let (hash, _) = self.slots.get(n)?;
+        if let Ok(entry) = self.index.find_entry(*hash, |&m| m as usize == n) {
+            entry.remove();
+        }
+        let (_, slot) = self.slots.swap_remove(n);
+        let last = self.slots.len() as u32;
+        if let Some((hash, _)) = self.slots.get(n)
+            && let Some(moved) = self.index.find_mut(*hash, |&m| m == last)
+        {
+            *moved = n as u32;
+        }
+        Some(slot)
+    }
+
     /// Slot `n`.
     pub fn get_mut(&mut self, n: usize) -> Option<&mut T> {
         self.slots.get_mut(n).map(|(_, slot)| slot)
@@ -102,6 +118,18 @@ mod tests {
         }
         assert_eq!(table.find(7, &key(100)), Some(98));
         assert_eq!(table.find(7, &key(500)), None);
+    }
+
+    #[test]
+    fn the_last_slot_takes_the_place_of_a_removed_one() {
+        let mut table = Table::default();
+        for n in 2..6 {
+            table.insert(u64::from(n), Slot(key(n)));
+        }
+        assert!(table.remove(1).is_some_and(|slot| slot.0 == key(3)));
+        assert_eq!((table.find(3, &key(3)), table.find(5, &key(5)), table.len()), (None, Some(1), 3));
+        assert!(table.remove(2).is_some() && table.remove(2).is_none());
+        assert_eq!((table.find(4, &key(4)), table.find(5, &key(5)), table.find(2, &key(2))), (None, Some(1), Some(0)));
     }
 
     #[test]

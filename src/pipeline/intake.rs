@@ -64,7 +64,9 @@ impl<'a> Intake<'a> {
     pub(super) fn next_block(&mut self, block: &mut Block) -> bool {
         if self.control.stopped() {
             self.interrupted = true;
-            return false;
+            if !self.file.stop() {
+                return false;
+            }
         }
         let before = self.file.bytes_read();
         let more = self.file.next_block(block);

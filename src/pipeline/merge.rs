@@ -10,7 +10,7 @@ use crate::verdict::{Answered, FlowRecord, Observation, Reason, ServerBy, judge,
 use hashbrown::HashMap;
 
 /// Peers that must have come to an end before it counts as serving.
-const FAN_IN: u32 = 3;
+pub(super) const FAN_IN: i64 = 3;
 /// Visible bytes of a server below which an unnamed flow showed too little.
 const ENOUGH: u8 = 16;
 
@@ -29,7 +29,8 @@ pub struct Merged {
     server_by: ServerBy,
 }
 
-type End = (Endpoint, Transport, Option<Tunnel>);
+/// One end of flows.
+pub(super) type End = (Endpoint, Transport, Option<Tunnel>);
 
 /// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
 pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
@@ -45,7 +46,8 @@ pub fn alone(ended: Ended, registry: &Registry) -> Merged {
     seat(ended, &HashMap::new(), registry)
 }
 
-fn ends_by_itself(ended: &Ended) -> bool {
+/// Whether a flow shows by itself who serves.
+pub(super) fn ends_by_itself(ended: &Ended) -> bool {
     ended.flow.opening_seen() || ended.decision.as_ref().is_some_and(|d| d.server.is_some())
 }
 
@@ -61,11 +63,16 @@ fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
     arrivals
 }
 
-fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+pub(super) fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+    let (server, server_by) = who_serves(&ended, arrivals, registry);
+    Merged { ended, server, server_by }
+}
+
+fn who_serves(ended: &Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> (Dir, ServerBy) {
     let flow = &ended.flow;
     let came = |dir| {
         let end = (flow.end(dir), flow.key.transport, flow.key.tunnel);
-        arrivals.get(&end).is_some_and(|&n| n >= i64::from(FAN_IN))
+        arrivals.get(&end).is_some_and(|&n| n >= FAN_IN)
     };
     let fan_in = match (came(Dir::Originator), came(Dir::Responder)) {
         (true, false) => Some(Dir::Originator),
@@ -80,12 +87,22 @@ fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merg
         recogniser: ended.decision.as_ref().and_then(|d| d.server),
         fan_in,
     };
-    let (server, server_by) = serve::server(&ends, registry);
-    Merged { ended, server, server_by }
+    serve::server(&ends, registry)
 }
 
 impl Merged {
-    fn server_end(&self) -> End {
+    /// Finds out anew who serves, after the flow or the arrivals changed.
+    pub(super) fn reseat(&mut self, arrivals: &HashMap<End, i64>, registry: &Registry) {
+        (self.server, self.server_by) = who_serves(&self.ended, arrivals, registry);
+    }
+
+    /// Both ends.
+    pub(super) fn ends(&self) -> [End; 2] {
+        let key = &self.ended.flow.key;
+        [key.low, key.high].map(|end| (end, key.transport, key.tunnel))
+    }
+
+    pub(super) fn server_end(&self) -> End {
         let key = &self.ended.flow.key;
         (self.ended.flow.end(self.server), key.transport, key.tunnel)
     }
@@ -98,31 +115,51 @@ impl Merged {
 
 /// Lets certain flows lend weight to suspicions of the same protocol in the same session or at the same server.
 fn join(merged: &mut [Merged]) {
-    let mut by_link: HashMap<u64, (&'static str, u64)> = HashMap::new();
-    let mut by_server: HashMap<End, (&'static str, u64)> = HashMap::new();
-    for flow in merged.iter() {
-        let Some(certain) = flow.certain() else { continue };
+    let mut company = Company::default();
+    merged.iter().for_each(|flow| company.learn(flow));
+    merged.iter_mut().for_each(|flow| company.lift(flow));
+}
+
+/// What certain flows are, by session and by server; with the frame in which they began.
+#[derive(Debug, Default)]
+pub(super) struct Company {
+    by_link: HashMap<u64, (&'static str, u64)>,
+    by_server: HashMap<End, (&'static str, u64)>,
+}
+
+impl Company {
+    /// Learns from a flow, if it is certain.
+    pub(super) fn learn(&mut self, flow: &Merged) {
+        let Some(certain) = flow.certain() else { return };
         let served = flow.ended.decision.as_ref().is_some_and(|d| *flow.server.of(&d.spoke));
         if served && flow.server_by != ServerBy::Nobody {
-            by_server.entry(flow.server_end()).or_insert(certain);
+            self.by_server.entry(flow.server_end()).or_insert(certain);
         }
         for &link in flow.ended.decision.iter().flat_map(|d| &d.links) {
-            by_link.entry(link).or_insert(certain);
+            self.by_link.entry(link).or_insert(certain);
         }
     }
-    for flow in merged.iter_mut() {
-        let server = by_server.get(&flow.server_end()).copied();
-        let Some(decision) = flow.ended.decision.as_deref_mut() else { continue };
-        if decision.band == Some(Band::Certain) {
-            continue;
+
+    /// Lends weight to a flow that is suspected to be what a certain one is. A flow is lifted once.
+    pub(super) fn lift(&self, flow: &mut Merged) {
+        let server = self.by_server.get(&flow.server_end()).copied();
+        let Some(decision) = flow.ended.decision.as_deref_mut() else { return };
+        let lifted = decision.evidence.iter().any(|e| std::ptr::eq(e.family, &raw const COMPANY));
+        if decision.band == Some(Band::Certain) || lifted {
+            return;
         }
-        let Some(best) = decision.protocol.or(decision.suspected) else { continue };
-        let linked = decision.links.iter().find_map(|link| by_link.get(link)).copied();
+        let Some(best) = decision.protocol.or(decision.suspected) else { return };
+        let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
         match (linked.filter(|(name, _)| *name == best), server.filter(|(name, _)| *name == best)) {
             (Some((_, frame)), _) => lift(decision, best, frame, "another flow carries the same session"),
             (None, Some((_, frame))) => lift(decision, best, frame, "another flow to the same server"),
             (None, None) => {}
         }
+    }
+
+    /// How much is known.
+    pub(super) fn len(&self) -> usize {
+        self.by_link.len() + self.by_server.len()
     }
 }
 

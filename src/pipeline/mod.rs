@@ -1,8 +1,10 @@
 //! From a capture to judged flows: threads, channels, shards, merge, and the counters that add up.
 
+pub mod board;
 mod duplicate;
 mod hidden;
 mod intake;
+mod live;
 pub mod merge;
 mod options;
 mod run;
@@ -10,7 +12,9 @@ mod select;
 pub mod shard;
 pub mod undecided;
 
+pub use board::{Board, Event};
 pub use hidden::{Hidden, HiddenCounts};
+pub use live::{Observer, Watched, watch_live};
 pub use options::{Control, Options, PortSet};
 pub use run::{Captured, read_capture, watch_capture};
 pub use select::{Moment, Network, Window};

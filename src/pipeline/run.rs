@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use std::sync::Arc;
 
 /// Batches that may wait in a worker's channel.
-const QUEUE: usize = 64;
+pub(super) const QUEUE: usize = 64;
 
 /// One judged capture.
 #[derive(Debug)]
@@ -165,11 +165,18 @@ fn alone(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>) -
 }
 
 /// Packets of one shard and the block they lie in.
-struct Batch {
-    block: Arc<Block>,
-    packets: Vec<Hashed>,
-    /// Who wants to know what was seen so far, this batch included.
-    report: Option<Sender<Harvest>>,
+pub(super) struct Batch {
+    pub(super) block: Arc<Block>,
+    pub(super) packets: Vec<Hashed>,
+    pub(super) order: Option<Order>,
+}
+
+/// What a shard is to do after a batch.
+pub(super) enum Order {
+    /// Say what was seen so far, this batch included.
+    Report(Sender<Harvest>),
+    /// End the flows that are idle by now.
+    Sweep(Time),
 }
 
 /// This thread reads and parses; each worker owns a shard.
@@ -186,14 +193,21 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
         }
-        feed(intake, &lanes, &emptied, so_far);
+        feed(intake, &lanes, &emptied, so_far, &mut |_, _| {});
         drop(lanes);
         // A worker that panicked is a bug; its panic goes on here rather than a result that lacks its flows.
         handles.into_iter().map(|h| h.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
-fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec<Hashed>>, so_far: &mut SoFar<'_>) {
+/// Reads and parses until the end and hands each packet to the lane of its flow; calls `after` when a block is handed on.
+pub(super) fn feed(
+    intake: &mut Intake<'_>,
+    lanes: &[Sender<Batch>],
+    emptied: &Receiver<Vec<Hashed>>,
+    so_far: &mut SoFar<'_>,
+    after: &mut dyn FnMut(&mut Intake<'_>, &[Sender<Batch>]),
+) {
     let batch = intake.options.batch.max(1);
     let mut blocks: Vec<Arc<Block>> = Vec::new();
     let mut filling: Vec<Vec<Hashed>> = lanes.iter().map(|_| Vec::with_capacity(batch)).collect();
@@ -206,7 +220,7 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
         let send = |lane: usize, packets: Vec<Hashed>| {
             if let Some(sender) = lanes.get(lane) {
                 // Fails only if the worker is gone, and then its panic is reported at the join.
-                let _ = sender.send(Batch { block: Arc::clone(&block), packets, report: None });
+                let _ = sender.send(Batch { block: Arc::clone(&block), packets, order: None });
             }
         };
         let mut at = 0;
@@ -241,6 +255,7 @@ fn feed(intake: &mut Intake<'_>, lanes: &[Sender<Batch>], emptied: &Receiver<Vec
             return;
         }
         blocks.push(block);
+        after(intake, lanes);
     }
 }
 
@@ -249,7 +264,11 @@ fn ask(lanes: &[Sender<Batch>], block: &Arc<Block>) -> Vec<Harvest> {
     let (report, harvests) = bounded(lanes.len());
     for lane in lanes {
         // Fails only if the worker is gone, and then its panic is reported at the join.
-        let _ = lane.send(Batch { block: Arc::clone(block), packets: Vec::new(), report: Some(report.clone()) });
+        let _ = lane.send(Batch {
+            block: Arc::clone(block),
+            packets: Vec::new(),
+            order: Some(Order::Report(report.clone())),
+        });
     }
     drop(report);
     harvests.iter().collect()
@@ -258,7 +277,7 @@ fn ask(lanes: &[Sender<Batch>], block: &Arc<Block>) -> Vec<Harvest> {
 fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>) -> Harvest {
     for mut batch in batches {
         shard.take(&batch.packets, &batch.block.bytes);
-        if let Some(report) = batch.report {
+        if let Some(Order::Report(report)) = batch.order {
             // Who asked may be gone with its thread; then nobody wants it.
             let _ = report.send(shard.so_far());
             continue;

@@ -3,7 +3,7 @@
 use super::undecided::{Progress, Undecided};
 use super::{Options, merge};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
-use crate::packet::{Packet, Transport};
+use crate::packet::{Packet, Time, Transport};
 use crate::protocol::Decision;
 use crate::registry::Registry;
 use crate::verdict::Rows;
@@ -23,6 +23,26 @@ pub struct Ended {
     pub complete: bool,
     /// Per direction: payload was sent, but the deciding bytes are missing.
     pub lossy: [bool; 2],
+}
+
+/// News of a flow for who watches a live run.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// What the flow comes to so far, or, if it is over, in the end.
+    Judged(Ended, Standing),
+    /// It goes on, with these counters.
+    Counted(Flow),
+}
+
+/// How far a flow is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Recognisers are still being asked.
+    Open,
+    /// Decided or given up; packets are counted.
+    Decided,
+    /// Over, or forced out for want of room.
+    Over,
 }
 
 /// How far recognition came.
@@ -90,7 +110,13 @@ pub struct Shard<'a> {
     head_limit: usize,
     heads: VecDeque<(usize, u64)>,
     hurried: u64,
+    /// In a live run: what is to be told.
+    news: Option<Vec<Change>>,
+    swept: Time,
 }
+
+/// How long a closed TCP connection is remembered, for packets that come late, nanoseconds.
+const LINGER: i64 = 10_000_000_000;
 
 /// How many heads wait for another flow at a time, and how large they may be, bytes.
 const SPARE: usize = 256;
@@ -116,6 +142,59 @@ impl<'a> Shard<'a> {
             head_limit: options.head_memory / shards.max(1),
             heads: VecDeque::new(),
             hurried: 0,
+            news: None,
+            swept: Time(i64::MIN),
+        }
+    }
+
+    /// One of `shards` shards of a live run: it tells what flows come to, and forgets those that are over.
+    pub fn live(options: &Options, shards: usize, registry: &'a Registry) -> Self {
+        Self { news: Some(Vec::new()), ..Self::new(options, shards, registry) }
+    }
+
+    /// What happened since the last call, with the number of flows forced out and of those judged in a hurry.
+    pub fn news(&mut self) -> (Vec<Change>, u64, u64) {
+        let news = self.news.as_mut().map(std::mem::take).unwrap_or_default();
+        (news, std::mem::take(&mut self.evicted), std::mem::take(&mut self.hurried))
+    }
+
+    /// Ends the flows that were silent too long at `now`, and tells the counters of those that were not silent since the
+    /// last call.
+    pub fn sweep(&mut self, now: Time) {
+        for place in (0..self.table.len()).rev() {
+            let Some(Slot { flow, .. }) = self.table.get(place) else { continue };
+            let silent = now.since(flow.last);
+            let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
+            if silent > idle || (flow.is_closed() && silent > LINGER) {
+                let Some(slot) = self.table.remove(place) else { continue };
+                if let Some(Slot { flow, stage: Stage::Open(_) }) = self.table.get(place) {
+                    self.heads.push_back((place, flow.first_frame));
+                }
+                let ended = self.end(slot);
+                self.over(ended);
+            } else if flow.last >= self.swept
+                && let Some(news) = &mut self.news
+            {
+                news.push(Change::Counted(flow.clone()));
+            }
+        }
+        self.swept = now;
+    }
+
+    /// Ends all flows of a live run.
+    pub fn wind_up(&mut self) {
+        let table = std::mem::take(&mut self.table);
+        for slot in table.into_slots() {
+            let ended = self.end(slot);
+            self.over(ended);
+        }
+    }
+
+    /// Takes a flow that is over.
+    fn over(&mut self, ended: Ended) {
+        match &mut self.news {
+            Some(news) => news.push(Change::Judged(ended, Standing::Over)),
+            None => self.ended.push(ended),
         }
     }
 
@@ -169,6 +248,11 @@ impl<'a> Shard<'a> {
 
     /// Judges a flow alone, and keeps of it what its row needs.
     fn evict(&mut self, ended: Ended) {
+        if self.news.is_some() {
+            self.evicted += 1;
+            self.over(ended);
+            return;
+        }
         let merged = merge::alone(ended, self.registry);
         self.rows.add(&merge::record(0, &merged, self.registry));
         self.evicted += 1;
@@ -191,7 +275,7 @@ impl<'a> Shard<'a> {
             let fresh = Slot { flow: Flow::new(slot.flow.key, packet, from_low), stage: Stage::Silent };
             let old = std::mem::replace(slot, fresh);
             let ended = self.end(old);
-            self.ended.push(ended);
+            self.over(ended);
         }
         let Some(slot) = self.table.get_mut(place) else { return };
         if packet.duplicate {
@@ -222,6 +306,7 @@ impl<'a> Shard<'a> {
         }
         let Stage::Open(undecided) = &mut slot.stage else { return };
         let before = if fresh { 0 } else { undecided.memory() };
+        let band = undecided.band();
         let len = packet.wire_len as usize;
         let progress = match packet.tcp {
             None => undecided.datagram(packet.frame, packet.time, dir, len, payload),
@@ -233,6 +318,16 @@ impl<'a> Shard<'a> {
                 undecided.segment(packet.frame, packet.time, dir, sequence, len, payload)
             }
         };
+        if progress == Progress::Open
+            && undecided.band() != band
+            && let Some(news) = &mut self.news
+        {
+            let mut so_far = undecided.clone();
+            let complete = so_far.complete(packet.transport) && !slot.flow.cut();
+            let lossy = Dir::BOTH.map(|dir| so_far.lossy(dir));
+            let decision = Some(Box::new(so_far.conclude(false)));
+            news.push(Change::Judged(Ended { flow: slot.flow.clone(), decision, complete, lossy }, Standing::Open));
+        }
         let after = undecided.memory();
         self.head_memory = (self.head_memory + after).saturating_sub(before);
         if progress == Progress::Done {
@@ -250,6 +345,12 @@ impl<'a> Shard<'a> {
             other => other,
         };
         if let Some(slot) = self.table.get_mut(place) {
+            if let (Some(news), Stage::Closed(closed)) = (&mut self.news, &stage) {
+                let Closed { decision, complete, lossy } = closed.clone();
+                let complete = complete && !slot.flow.cut();
+                let ended = Ended { flow: slot.flow.clone(), decision: Some(decision), complete, lossy };
+                news.push(Change::Judged(ended, Standing::Decided));
+            }
             slot.stage = stage;
         }
     }

@@ -165,6 +165,11 @@ impl Undecided {
         if settled && band.is_some() { Progress::Done } else { Progress::Open }
     }
 
+    /// How sure the last assessment was.
+    pub fn band(&self) -> Option<Band> {
+        self.band
+    }
+
     /// Whether the exchange was seen whole: both sides spoke, and of TCP both starts and no gap were seen.
     pub fn complete(&self, transport: Transport) -> bool {
         match transport {

@@ -30,6 +30,18 @@ impl<W: Write> Jsonl<W> {
         self.out.write_all(b"\n")
     }
 
+    /// Takes a flow as it stands in a live run: `event` is new, change or end.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn event(&mut self, capture: &str, flow: &FlowRecord<'_>, event: &'static str) -> io::Result<()> {
+        if self.wanted(flow.judgement.verdict) {
+            self.line(&Flow::new(capture, flow).at(event))?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
     fn wanted(&self, verdict: Verdict) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(&verdict))
     }

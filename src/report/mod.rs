@@ -15,8 +15,20 @@ pub use csv::{Choice, Csv};
 pub use jsonl::Jsonl;
 pub use table::{By, Style, Table};
 
+use crate::packet::Endpoint;
+use crate::registry::Claim;
 use crate::verdict::{FlowRecord, IpProto, Rows, Summary};
 use std::io;
+
+/// "10.0.0.1:1197", "[2001:db8::1]:1197".
+pub fn endpoint(end: Endpoint) -> String {
+    rows::end(end)
+}
+
+/// The claim in few words: the names, or the state in parentheses.
+pub fn claim_of(claim: &Claim<'_>) -> String {
+    rows::claim(claim.state, &claim.services, claim.other_transports)
+}
 
 /// An output format. Calls come in this order: for each capture all its flows, then its rows; at the end the summary.
 pub trait Report {

@@ -169,7 +169,7 @@ impl<W: Write> Table<W> {
             let text = "judged on fewer packets than usual, for want of memory.";
             self.paragraph(&format!("{} {text}", counted(summary.hurried, "flow")))?;
         }
-        if let Some(next) = self.next(entries, summary) {
+        if let Some(next) = self.next(entries, summary).filter(|_| !summary.live) {
             // One line to copy, whatever its length.
             writeln!(self.out, "Next: {next}")?;
         }

@@ -36,6 +36,12 @@ pub fn span(first: Time, last: Time) -> String {
     }
 }
 
+/// The time of day, for reading: "20:00:00".
+pub fn clock(time: Time) -> String {
+    let at = civil(time);
+    format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second())
+}
+
 /// A duration for reading, from nanoseconds: "0.4 s", "12 s", "4 min 12 s", "3 h 20 min", "2 d 4 h".
 pub fn duration(nanos: i64) -> String {
     let seconds = nanos.max(0) / 1_000_000_000;

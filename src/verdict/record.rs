@@ -197,4 +197,6 @@ pub struct Summary {
     pub so_far: bool,
     /// The captures were read as one.
     pub merged: bool,
+    /// The captures were interfaces, which cannot be read again.
+    pub live: bool,
 }

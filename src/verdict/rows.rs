@@ -129,6 +129,17 @@ impl PortRow {
     }
 }
 
+/// What one flow has added to its row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    key: RowKey,
+    verdict: Verdict,
+    protocol: &'static str,
+    packets: u64,
+    bytes: u64,
+    answered: bool,
+}
+
 /// Rows being filled.
 #[derive(Clone, Debug, Default)]
 pub struct Rows {
@@ -142,10 +153,14 @@ impl Rows {
         Self { by_endpoint, rows: BTreeMap::new() }
     }
 
+    fn key(&self, flow: &FlowRecord<'_>) -> RowKey {
+        let server = self.by_endpoint.then_some(flow.server.ip);
+        RowKey { port: flow.server.port, transport: flow.transport, server }
+    }
+
     /// Adds a flow.
     pub fn add(&mut self, flow: &FlowRecord<'_>) {
-        let server = self.by_endpoint.then_some(flow.server.ip);
-        let key = RowKey { port: flow.server.port, transport: flow.transport, server };
+        let key = self.key(flow);
         let row = self.rows.entry(key).or_insert_with(|| PortRow {
             key,
             state: flow.claim.state,
@@ -159,9 +174,40 @@ impl Rows {
         });
         remember(&mut row.clients, flow.client.ip);
         remember(&mut row.servers, flow.server.ip);
-        row.answered += u64::from(matches!(flow.answered, Answered::Seen | Answered::Implied));
+        row.answered += u64::from(answered(flow));
         *row.verdicts.entry(flow.judgement.verdict).or_default() += 1;
         row.merge(Observed::of(flow));
+    }
+
+    /// What a flow has added to its row, to be taken back when it comes to something else.
+    pub fn share(&self, flow: &FlowRecord<'_>) -> Share {
+        Share {
+            key: self.key(flow),
+            verdict: flow.judgement.verdict,
+            protocol: flow.protocol(),
+            packets: flow.packets.0 + flow.packets.1,
+            bytes: flow.bytes.0 + flow.bytes.1,
+            answered: answered(flow),
+        }
+    }
+
+    /// Takes back what a flow had added. Addresses stay.
+    pub fn take_back(&mut self, share: &Share) {
+        let Some(row) = self.rows.get_mut(&share.key) else { return };
+        row.answered -= u64::from(share.answered).min(row.answered);
+        if let Some(flows) = row.verdicts.get_mut(&share.verdict) {
+            *flows = flows.saturating_sub(1);
+        }
+        row.verdicts.retain(|_, flows| *flows > 0);
+        if let Some(o) = row.observed.iter_mut().find(|o| (o.verdict, o.protocol) == (share.verdict, share.protocol)) {
+            o.flows = o.flows.saturating_sub(1);
+            o.packets = o.packets.saturating_sub(share.packets);
+            o.bytes = o.bytes.saturating_sub(share.bytes);
+        }
+        row.observed.retain(|o| o.flows > 0);
+        if row.observed.is_empty() {
+            self.rows.remove(&share.key);
+        }
     }
 
     /// Adds all rows of another capture or shard.
@@ -195,6 +241,10 @@ impl Rows {
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
+}
+
+fn answered(flow: &FlowRecord<'_>) -> bool {
+    matches!(flow.answered, Answered::Seen | Answered::Implied)
 }
 
 fn remember(set: &mut BTreeSet<Ip>, ip: Ip) {

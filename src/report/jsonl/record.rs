@@ -165,6 +165,13 @@ impl<'a> Flow<'a> {
     }
 }
 
+impl Flow<'_> {
+    /// The same record of another event: new, change or end.
+    pub(super) fn at(self, event: &'static str) -> Self {
+        Self { event, ..self }
+    }
+}
+
 #[derive(Serialize)]
 struct Seen<'a> {
     protocol: &'static str,

@@ -1,0 +1,217 @@
+//! `portproof live`: interfaces in, a line for each new verdict out, the rows at the end.
+
+mod args;
+mod lines;
+mod status;
+
+pub(crate) use args::Capturing;
+use lines::Lines;
+use status::Status;
+
+use super::choose;
+use super::exit::{self, Outcome};
+use super::read::{reached, say};
+use super::registry::store;
+use super::text::Screen;
+use super::values::{self, ColourArg, MinBand};
+use super::watch::Watch;
+use crate::pipeline::{Board, Control, Event, Observer, Watched, watch_live};
+use crate::protocol::Band;
+use crate::report::{By, Jsonl, Report, Style, Table};
+use crate::verdict::{FlowRecord, Summary, Verdict};
+use clap::ValueEnum;
+use std::io::{self, Stdout, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often JSON Lines have a summary unless told otherwise.
+const EVERY: i64 = 60_000_000_000;
+
+/// Arguments of `portproof live`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Ends at SIGINT or SIGTERM, with the rows and a summary; a second signal ends at once.\n\
+Exit codes: 0 done; 1 --fail-on; 2 usage, permission, or an interface that was deleted; 3 --strict-loss.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    capturing: Capturing,
+    /// Form of the output.
+    #[arg(long, short = 'o', value_enum, default_value_t, value_name = "FORM")]
+    output: Form,
+    /// Report what was seen so far this often: 10s, 5m. JSON Lines have a summary every 60s.
+    #[arg(long, value_name = "TIME", value_parser = choose::period)]
+    every: Option<i64>,
+    /// Show every row, and a line also for what was too little to judge.
+    #[arg(long)]
+    all: bool,
+    /// Show only these verdicts: mismatch,contradicted.
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
+    only: Vec<Verdict>,
+    /// Exit with 1 if one of these verdicts was reached.
+    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
+    fail_on: Vec<Verdict>,
+    /// Leave out of --fail-on what was recognised less surely.
+    #[arg(long, value_enum, value_name = "BAND")]
+    min_band: Option<MinBand>,
+    /// Exit with 3 if packets were lost.
+    #[arg(long)]
+    strict_loss: bool,
+    /// Colours.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    color: ColourArg,
+}
+
+/// Forms of output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// A line for each new verdict, and the rows at the end.
+    #[default]
+    Table,
+    /// JSON Lines: an object for each change of a flow, summaries, and the rows at the end.
+    Jsonl,
+}
+
+/// Captures and judges until the end; the result is the exit code.
+///
+/// # Errors
+/// Those of the output.
+pub(super) fn run(args: &Args) -> io::Result<u8> {
+    let live = match args.capturing.open() {
+        Ok(live) => live,
+        Err(text) => {
+            say(&text);
+            return Ok(exit::FAILED);
+        }
+    };
+    let loaded = store::load();
+    if let Some(warning) = &loaded.warning {
+        say(warning);
+    }
+    let control = Arc::new(Control::default());
+    let watch = Watch::start(&control, None, false)?;
+    let name = args.capturing.name();
+    let options = args.capturing.options();
+    say(&format!("capturing on {name}"));
+    let mut showing = Showing {
+        args,
+        name: &name,
+        date: loaded.registry.date(),
+        lines: Lines::new(args.all, Screen::of_stdout_with(args.color.into())),
+        jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, io::stdout()), args.only()),
+        every: args
+            .every
+            .or((args.output == Form::Jsonl).then_some(EVERY))
+            .map(|every| Duration::from_nanos(every.unsigned_abs())),
+        reported: Instant::now(),
+        status: Status::new(),
+    };
+    let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
+    drop(watch);
+    showing.status.clear();
+    let watched = watched?;
+    showing.finish(&watched)
+}
+
+impl Args {
+    fn only(&self) -> Option<Vec<Verdict>> {
+        (!self.only.is_empty()).then(|| self.only.clone())
+    }
+}
+
+/// What is shown while the run goes on.
+struct Showing<'a> {
+    args: &'a Args,
+    name: &'a str,
+    date: &'a str,
+    lines: Lines,
+    jsonl: Jsonl<io::BufWriter<Stdout>>,
+    every: Option<Duration>,
+    reported: Instant,
+    status: Status,
+}
+
+impl Observer for Showing<'_> {
+    fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()> {
+        match self.args.output {
+            Form::Jsonl => self.jsonl.event(self.name, flow, event.name()),
+            Form::Table if self.args.only.is_empty() || self.args.only.contains(&flow.judgement.verdict) => {
+                self.status.clear();
+                self.lines.flow(flow, &mut io::stdout().lock())
+            }
+            Form::Table => Ok(()),
+        }
+    }
+
+    fn tick(&mut self, board: &Board<'_>) -> io::Result<()> {
+        if self.every.is_some_and(|every| self.reported.elapsed() >= every) {
+            self.reported = Instant::now();
+            self.status.clear();
+            self.report(board, true)?;
+        }
+        self.status.draw(board);
+        Ok(())
+    }
+}
+
+impl Showing<'_> {
+    /// The rows so far and a summary; of JSON Lines, on the way, the summary only.
+    fn report(&mut self, board: &Board<'_>, so_far: bool) -> io::Result<()> {
+        let summary = self.summary(board, so_far);
+        let taken = &board.taken;
+        match self.args.output {
+            Form::Jsonl => {
+                if !so_far {
+                    self.jsonl.capture(self.name, board.rows(), &taken.ipprotos)?;
+                }
+                self.jsonl.finish(&summary)
+            }
+            Form::Table => {
+                let style = Style {
+                    screen: Screen::of_stdout_with(self.args.color.into()),
+                    by: By::Port,
+                    all: self.args.all,
+                    only: self.args.only(),
+                    min_band: None,
+                    top: None,
+                };
+                writeln!(io::stdout())?;
+                let mut table = Table::new(io::BufWriter::new(io::stdout().lock()), style);
+                table.capture(self.name, board.rows(), &taken.ipprotos)?;
+                table.finish(&summary)?;
+                if so_far { writeln!(io::stdout()) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn summary(&self, board: &Board<'_>, so_far: bool) -> Summary {
+        let taken = &board.taken;
+        Summary {
+            registry: self.date.to_owned(),
+            captures: vec![self.name.to_owned()],
+            counts: taken.counts,
+            flows: board.flows(),
+            evicted: board.evicted,
+            hurried: board.hurried,
+            fragments: taken.fragments,
+            tunnels: taken.tunnels.clone(),
+            span: taken.span,
+            so_far,
+            live: true,
+            ..Summary::default()
+        }
+    }
+
+    /// The end: rows, summary, exit code.
+    fn finish(mut self, watched: &Watched<'_>) -> io::Result<u8> {
+        let counts = watched.board.taken.counts;
+        self.report(&watched.board, false)?;
+        watched.faults.iter().for_each(|fault| say(&fault.to_string()));
+        let floor = self.args.min_band.map_or(Band::Confident, Band::from);
+        let lost = counts.dropped_kernel + counts.dropped_interface + counts.dropped_queue > 0;
+        let outcome = Outcome {
+            failed: !watched.faults.is_empty(),
+            found: reached(watched.board.rows(), &self.args.fail_on, floor),
+            partial: self.args.strict_loss && lost,
+        };
+        Ok(outcome.code())
+    }
+}

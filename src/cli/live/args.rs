@@ -1,0 +1,113 @@
+//! What is captured and how: the arguments that all live subcommands share.
+
+use crate::capture::live::{Live, Notice, OpenError, Settings};
+use crate::cli::choose::{self, TunnelArg};
+use crate::cli::read::say;
+use crate::cli::values;
+use crate::pipeline::{Network, Options, PortSet};
+use std::num::NonZero;
+use std::time::Duration;
+
+/// Arguments that choose interfaces and packets.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Capturing {
+    /// Interfaces to capture on: eth0, eth0,eth1, any. See portproof interfaces.
+    #[arg(short = 'i', long = "interface", value_name = "NAMES", value_delimiter = ',', required = true)]
+    pub(crate) interfaces: Vec<String>,
+    /// Capture what is addressed to other machines, too.
+    #[arg(long)]
+    promiscuous: bool,
+    /// Not promiscuous, which is the default; accepted because tcpdump has it.
+    #[arg(short = 'p', conflicts_with = "promiscuous")]
+    not_promiscuous: bool,
+    /// Bytes kept of a frame. The default holds all that recognition looks at.
+    #[arg(short = 's', long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(64..=262_144))]
+    snaplen: Option<u32>,
+    /// Mebibytes of the kernel's buffer for each interface.
+    #[arg(short = 'B', long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2047))]
+    buffer: Option<u32>,
+    /// End after this many packets.
+    #[arg(short = 'c', long, value_name = "N")]
+    count: Option<NonZero<u64>>,
+    /// End after this time: 60s, 1h.
+    #[arg(long, value_name = "TIME", value_parser = choose::period)]
+    duration: Option<i64>,
+    /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
+    #[arg(help_heading = "Choosing", long, value_name = "PORTS", value_parser = values::ports)]
+    ports: Option<PortSet>,
+    /// Judge only the packets from or to these addresses; may be repeated.
+    #[arg(help_heading = "Choosing", long = "host", value_name = "CIDR")]
+    hosts: Vec<Network>,
+    /// Which layers of tunnelled packets are judged.
+    #[arg(help_heading = "Choosing", long, value_enum, value_name = "LAYERS", default_value_t)]
+    tunnel: TunnelArg,
+    /// Capture only the frames that this tcpdump expression takes.
+    #[arg(help_heading = "Choosing", value_name = "EXPRESSION", trailing_var_arg = true)]
+    expression: Vec<String>,
+    /// Threads that recognise, beside the one that captures.
+    #[arg(help_heading = "Limits", long, value_name = "N")]
+    workers: Option<NonZero<u16>>,
+    /// Flows kept at a time; beyond, those that were silent longest are judged early.
+    ///
+    /// A flow that is kept costs about 1 KiB.
+    #[arg(help_heading = "Limits", long, value_name = "N", default_value = "100000")]
+    max_flows: NonZero<u32>,
+    /// A UDP flow is over after this silence.
+    #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "120s")]
+    udp_idle: i64,
+    /// A TCP flow is over after this silence.
+    #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "300s")]
+    tcp_idle: i64,
+}
+
+impl Capturing {
+    /// What the run is told.
+    pub(crate) fn options(&self) -> Options {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        Options {
+            workers: self.workers.map_or(cores, |n| usize::from(n.get())),
+            max_flows: self.max_flows.get() as usize,
+            ports: self.ports.clone(),
+            hosts: self.hosts.clone(),
+            tunnels: self.tunnel.into(),
+            udp_idle: self.udp_idle,
+            tcp_idle: self.tcp_idle,
+            ..Options::default()
+        }
+    }
+
+    /// The interfaces as they are named in the output.
+    pub(crate) fn name(&self) -> String {
+        self.interfaces.join(",")
+    }
+
+    /// Begins the capture. The error is a line for the user.
+    ///
+    /// # Errors
+    /// When an interface cannot be captured on.
+    pub(crate) fn open(&self) -> Result<Live, String> {
+        let defaults = Settings::default();
+        let settings = Settings {
+            promiscuous: self.promiscuous,
+            snaplen: self.snaplen.unwrap_or(defaults.snaplen),
+            buffer: self.buffer.map_or(defaults.buffer, |mebibytes| mebibytes << 20),
+            filter: (!self.expression.is_empty()).then(|| self.expression.join(" ")),
+            count: self.count.map(NonZero::get),
+            duration: self.duration.map(|nanoseconds| Duration::from_nanos(nanoseconds.unsigned_abs())),
+        };
+        let notice: Notice = Box::new(say);
+        Live::open(&self.interfaces, &settings, notice).map_err(|error| match error {
+            OpenError::Permission => no_permission(),
+            other => other.to_string(),
+        })
+    }
+}
+
+/// What to do without the right to capture.
+fn no_permission() -> String {
+    let program = std::env::current_exe().map_or_else(|_| "portproof".to_owned(), |path| path.display().to_string());
+    format!(
+        "capturing needs CAP_NET_RAW: run it as root, or once\n  sudo setcap cap_net_raw=ep {program}\n\
+         or let tcpdump capture: sudo tcpdump -U -w - | portproof read -"
+    )
+}

@@ -1,0 +1,194 @@
+//! A live run: as [`super::run`], but flows are judged while they go on, and whoever watches is told.
+//!
+//! Workers send what their flows come to; this thread keeps the board and calls the observer.
+
+use super::board::{Board, Event, Taken};
+use super::intake::Intake;
+use super::run::{Batch, Order, QUEUE, feed};
+use super::shard::{Change, Hashed, Shard};
+use super::{Control, Options};
+use crate::capture::{CaptureError, Source};
+use crate::packet::Time;
+use crate::registry::Registry;
+use crate::verdict::{Counts, FlowRecord};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use foldhash::fast::RandomState;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How often the observer is called when nothing happens, and the capture thread says what it took.
+const TICK: Duration = Duration::from_millis(100);
+/// How often flows that are idle are ended, packet time in nanoseconds.
+const SWEEP: i64 = 2_000_000_000;
+/// News that may wait for the board.
+const NEWS: usize = 256;
+
+/// Who watches a live run.
+pub trait Observer {
+    /// A flow's judgement is new, changed or final.
+    ///
+    /// # Errors
+    /// End the run.
+    fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()>;
+
+    /// Called about ten times a second, whatever the traffic.
+    ///
+    /// # Errors
+    /// End the run.
+    fn tick(&mut self, board: &Board<'_>) -> io::Result<()>;
+}
+
+/// What reaches the board.
+enum News {
+    Flows { changes: Vec<Change>, evicted: u64, hurried: u64 },
+    Taken(Box<Taken>),
+}
+
+/// What a live run came to.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    /// All that was judged.
+    pub board: Board<'a>,
+    /// What ended the capture, or parts of it.
+    pub faults: Vec<CaptureError>,
+}
+
+/// Captures and judges until the source ends or `control` stops it.
+///
+/// # Errors
+/// The observer's; the run is then over.
+pub fn watch_live<'a>(
+    source: impl Source + 'static,
+    options: &Options,
+    registry: &'a Registry,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> io::Result<Watched<'a>> {
+    let hasher = RandomState::default();
+    let mut board = Board::new(registry, options.by_endpoint);
+    let (faults, done) = std::thread::scope(|scope| {
+        let workers = options.workers.max(1);
+        let (spent, emptied) = unbounded();
+        let (news, incoming) = bounded(NEWS);
+        let lanes: Vec<Sender<Batch>> = (0..workers)
+            .map(|_| {
+                let (sender, batches) = bounded(QUEUE);
+                let shard = Shard::live(options, workers, registry);
+                let (spent, news) = (spent.clone(), news.clone());
+                scope.spawn(move || work(shard, &batches, &spent, &news));
+                sender
+            })
+            .collect();
+        let hasher = &hasher;
+        let capture = scope.spawn(move || {
+            let mut intake = Intake::new(Box::new(source), options, control, hasher);
+            let mut pace = Pace { told: Instant::now(), swept: Time(i64::MIN), news: &news };
+            feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, &mut |intake, lanes| pace.after(intake, lanes));
+            let _ = news.send(News::Taken(Box::new(taken(&intake))));
+            intake.fault.into_iter().chain(intake.file.faults()).collect::<Vec<_>>()
+        });
+        let done = keep(&mut board, &incoming, observer, control);
+        // A thread that panicked is a bug; its panic goes on here.
+        (capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
+    });
+    done.map(|()| Watched { board, faults })
+}
+
+/// Keeps the board until all threads have ended. After an error nothing is shown any more, but the threads are heard out.
+fn keep(
+    board: &mut Board<'_>,
+    incoming: &Receiver<News>,
+    observer: &mut dyn Observer,
+    control: &Control,
+) -> io::Result<()> {
+    let mut done = Ok(());
+    let mut due = Instant::now() + TICK;
+    loop {
+        let news = match incoming.recv_deadline(due) {
+            Ok(news) => Some(news),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => return done,
+        };
+        if done.is_err() {
+            continue;
+        }
+        let mut shown = match news {
+            Some(News::Flows { changes, evicted, hurried }) => {
+                board.evicted += evicted;
+                board.hurried += hurried;
+                changes
+                    .into_iter()
+                    .try_for_each(|change| board.take(change, &mut |flow, event| observer.flow(flow, event)))
+            }
+            Some(News::Taken(taken)) => {
+                board.taken = *taken;
+                Ok(())
+            }
+            None => Ok(()),
+        };
+        if Instant::now() >= due {
+            due = Instant::now() + TICK;
+            shown = shown.and_then(|()| observer.tick(board));
+        }
+        if let Err(error) = shown {
+            done = Err(error);
+            control.stop();
+        }
+    }
+}
+
+fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>, board: &Sender<News>) {
+    let tell = |shard: &mut Shard<'_>| {
+        let (changes, evicted, hurried) = shard.news();
+        if !changes.is_empty() || evicted + hurried > 0 {
+            // Fails only if the board is gone, and then nobody wants it.
+            let _ = board.send(News::Flows { changes, evicted, hurried });
+        }
+    };
+    for mut batch in batches {
+        shard.take(&batch.packets, &batch.block.bytes);
+        if let Some(Order::Sweep(now)) = batch.order {
+            shard.sweep(now);
+        }
+        tell(&mut shard);
+        batch.packets.clear();
+        let _ = spent.send(batch.packets);
+    }
+    shard.wind_up();
+    tell(&mut shard);
+}
+
+/// What is done now and then beside reading.
+struct Pace<'n> {
+    told: Instant,
+    swept: Time,
+    news: &'n Sender<News>,
+}
+
+impl Pace<'_> {
+    fn after(&mut self, intake: &Intake<'_>, lanes: &[Sender<Batch>]) {
+        if self.told.elapsed() < TICK {
+            return;
+        }
+        self.told = Instant::now();
+        let _ = self.news.send(News::Taken(Box::new(taken(intake))));
+        let now = intake.span.map(|(_, last)| last).max(intake.file.now());
+        let Some(now) = now.filter(|now| now.since(self.swept) >= SWEEP || self.swept.0 == i64::MIN) else { return };
+        self.swept = now;
+        for lane in lanes {
+            // Fails only if the worker is gone, and then its panic is reported at the join.
+            let _ = lane.send(Batch { block: Default::default(), packets: Vec::new(), order: Some(Order::Sweep(now)) });
+        }
+    }
+}
+
+fn taken(intake: &Intake<'_>) -> Taken {
+    let dropped = intake.file.dropped();
+    Taken {
+        counts: Counts { dropped_interface: dropped.interface, dropped_kernel: dropped.kernel, ..intake.counts },
+        span: intake.span,
+        ipprotos: intake.ipprotos(),
+        fragments: intake.parser.fragments(),
+        tunnels: intake.parser.tunnels().clone(),
+    }
+}
