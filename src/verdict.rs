@@ -2,10 +2,12 @@
 //!
 //! The registry's claim enters here and nowhere before. The rules are tried in order; the first that fits decides.
 
+pub mod prober;
 pub mod record;
 pub mod rows;
 pub mod serve;
 
+pub use prober::Prober;
 pub use record::{Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
 pub use rows::{Observed, PortRow, RowKey, Rows, Share};
 

@@ -37,6 +37,7 @@ const ACK: [u16; 2] = [128, 256];
 const HEARD: [u16; 2] = [512, 1024];
 const LONG: u16 = 2048;
 const CUT: u16 = 4096;
+const REFUSED: [u16; 2] = [8192, 16384];
 
 impl Flow {
     /// A flow that begins with `packet`, not yet counted. `from_low`: the key's lesser end sent it.
@@ -136,9 +137,14 @@ impl Flow {
         self.has(RST[0] | RST[1]) || (self.has(FIN[0]) && self.has(FIN[1]))
     }
 
-    /// Whether `dir` reset the connection.
-    pub fn reset_by(&self, dir: Dir) -> bool {
-        self.has(*dir.of(&RST))
+    /// Notes that a packet to the sender of `dir` was not delivered (ICMP).
+    pub fn refuse(&mut self, dir: Dir) {
+        self.facts |= dir.of(&REFUSED);
+    }
+
+    /// Whether the sender of `dir` refused: by a TCP reset, or ICMP said that nobody is there.
+    pub fn refused_by(&self, dir: Dir) -> bool {
+        self.has(*dir.of(&REFUSED) | *dir.of(&RST))
     }
 
     /// Whether TCP acknowledgements show that `dir` sent payload, captured or not.
@@ -174,6 +180,7 @@ mod tests {
             vlan: None,
             ip_id: None,
             duplicate: false,
+            refused: false,
             tcp: Some(tcp),
             wire_len: len,
             payload: Payload::Block(0..0),

@@ -56,6 +56,7 @@ mod tests {
             vlan: None,
             ip_id: None,
             duplicate: false,
+            refused: false,
             tcp: None,
             wire_len: 0,
             payload: Payload::Block(0..0),

@@ -15,6 +15,7 @@ mod rest;
 mod shim;
 mod transport;
 mod tunnel;
+mod unreachable;
 mod wlan;
 
 pub use address::{Endpoint, Ip, Time, Transport};

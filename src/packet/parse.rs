@@ -5,6 +5,7 @@ use super::ip::{self, Datagram};
 use super::link::{self, Network};
 use super::rest::{Rest, be16};
 use super::transport::{self, Segment};
+use super::unreachable::{self, Refused};
 use super::{
     Endpoint, Fate, Frame, LinkType, Malformed, Other, Packet, Payload, Time, Tunnel, TunnelKind, fit, shim, tunnel,
     wlan,
@@ -184,6 +185,10 @@ impl Parser {
     /// A protocol without ports: a tunnel, an authentication header, or something to count.
     fn portless(&mut self, context: &Context, mut datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         let fate = Fate::Other(Other::Ip(datagram.protocol.0));
+        if matches!(datagram.protocol, ip_number::ICMP | ip_number::IPV6_ICMP) {
+            out.extend(unreachable::refused(&datagram).map(|refused| notice(context, refused)));
+            return Err(fate);
+        }
         if datagram.protocol == ip_number::AUTH {
             // It hides nothing (RFC 4302).
             let header = IpAuthHeaderSlice::from_slice(datagram.payload.data).map_err(|_| fate)?;
@@ -277,6 +282,25 @@ fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
     }
 }
 
+/// That a packet was not delivered, for the flow that it belongs to.
+fn notice(context: &Context, refused: Refused) -> Packet {
+    Packet {
+        frame: context.frame,
+        time: context.time,
+        source: refused.source,
+        destination: refused.destination,
+        transport: refused.transport,
+        tunnel: context.tunnel,
+        vlan: context.vlan,
+        ip_id: None,
+        duplicate: false,
+        refused: true,
+        tcp: None,
+        wire_len: 0,
+        payload: Payload::Block(0..0),
+    }
+}
+
 #[inline]
 fn push(context: &Context, datagram: &Datagram<'_>, segment: &Segment<'_>, out: &mut Vec<Packet>) {
     let payload = if context.owned {
@@ -294,6 +318,7 @@ fn push(context: &Context, datagram: &Datagram<'_>, segment: &Segment<'_>, out: 
         vlan: context.vlan,
         ip_id: datagram.id,
         duplicate: false,
+        refused: false,
         tcp: segment.tcp,
         wire_len: segment.payload.wire,
         payload,

@@ -141,6 +141,8 @@ pub struct Packet {
     pub ip_id: Option<NonZero<u16>>,
     /// The same packet was seen before, on another interface or mirror port.
     pub duplicate: bool,
+    /// No packet itself: an ICMP error says that a packet like this one was not delivered.
+    pub refused: bool,
     /// TCP header fields.
     pub tcp: Option<TcpFields>,
     /// Length of the transport payload on the wire, from the IP and UDP headers.

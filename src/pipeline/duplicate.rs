@@ -104,6 +104,7 @@ mod tests {
             vlan: None,
             ip_id: NonZero::new(7),
             duplicate: false,
+            refused: false,
             tcp: None,
             wire_len: 4,
             payload: Payload::Block(0..4),

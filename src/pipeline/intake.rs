@@ -110,19 +110,22 @@ impl<'a> Intake<'a> {
                 self.counts.filtered += 1;
                 continue;
             }
-            match self.parser.parse(&frame, reference.start, &mut self.parsed) {
-                Fate::Flows => {
-                    let (mut taken, mut again) = (false, false);
-                    for mut packet in self.parsed.drain(..) {
-                        if wanted(self.options, &packet) {
-                            let payload = packet.payload.of(&block.bytes);
-                            packet.duplicate = self.duplicates.seen(&packet, payload);
-                            // Of an earlier fragment that was given up, the frame was counted then.
-                            taken |= packet.frame == reference.number;
-                            again |= packet.duplicate;
-                            give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
-                        }
+            let fate = self.parser.parse(&frame, reference.start, &mut self.parsed);
+            let (mut taken, mut again) = (false, false);
+            for mut packet in self.parsed.drain(..) {
+                if wanted(self.options, &packet) {
+                    if !packet.refused {
+                        let payload = packet.payload.of(&block.bytes);
+                        packet.duplicate = self.duplicates.seen(&packet, payload);
                     }
+                    // Of an earlier fragment that was given up, the frame was counted then.
+                    taken |= packet.frame == reference.number;
+                    again |= packet.duplicate;
+                    give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+                }
+            }
+            match fate {
+                Fate::Flows => {
                     self.counts.duplicates += u64::from(again);
                     if taken {
                         self.counts.classified += 1;

@@ -1,5 +1,6 @@
 //! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
 
+use super::probing::{Attempt, Outcome};
 use super::shard::Ended;
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};
@@ -27,6 +28,8 @@ pub struct Merged {
     pub ended: Ended,
     server: Dir,
     server_by: ServerBy,
+    /// Part of a scan.
+    pub(super) probe: bool,
 }
 
 /// One end of flows.
@@ -65,7 +68,7 @@ fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
 
 pub(super) fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
     let (server, server_by) = who_serves(&ended, arrivals, registry);
-    Merged { ended, server, server_by }
+    Merged { ended, server, server_by, probe: false }
 }
 
 fn who_serves(ended: &Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> (Dir, ServerBy) {
@@ -100,6 +103,40 @@ impl Merged {
     pub(super) fn ends(&self) -> [End; 2] {
         let key = &self.ended.flow.key;
         [key.low, key.high].map(|end| (end, key.transport, key.tunnel))
+    }
+
+    /// What the flow says of who probes; nothing where no answer is expected.
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        let (flow, server) = (&self.ended.flow, self.server);
+        let client = server.other();
+        let (from, to) = (flow.end(client), flow.end(server));
+        if to.ip.is_multicast() {
+            return None;
+        }
+        let tcp = flow.key.transport == Transport::Tcp;
+        let (sent, heard) = (*client.of(&flow.bytes), *server.of(&flow.packets) > 0);
+        let outcome = if *server.of(&flow.bytes) > 0 || flow.acknowledged(server) || (tcp && sent > 0 && !heard) {
+            // A TCP client that sends was let in, whether or not the capture shows it.
+            Outcome::Exchanged
+        } else if flow.refused_by(server) {
+            Outcome::Refused
+        } else if heard {
+            Outcome::Open
+        } else {
+            Outcome::Silent
+        };
+        Some(Attempt {
+            client: from.ip,
+            server: to,
+            transport: flow.key.transport,
+            tunnel: flow.key.tunnel,
+            outcome,
+            opening: !tcp || flow.syn(client).is_some(),
+            sent: (*client.of(&flow.packets), sent),
+            heard,
+            first: flow.first,
+            last: flow.last,
+        })
     }
 
     pub(super) fn server_end(&self) -> End {
@@ -172,7 +209,7 @@ fn lift(decision: &mut Decision, best: &'static str, frame: u64, what: &str) {
 
 /// The judged record of a flow.
 pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRecord<'a> {
-    let Merged { ended, server, server_by } = merged;
+    let Merged { ended, server, server_by, probe } = merged;
     let (flow, server, client) = (&ended.flow, *server, server.other());
     let decision = ended.decision.as_deref();
     let claim = registry.claim(flow.end(server).port, proto(flow.key.transport));
@@ -216,6 +253,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         decision,
         claim,
         judgement,
+        probe: *probe,
         direction: None,
     }
 }
@@ -226,7 +264,7 @@ static NOBODY: crate::protocol::ProtocolSet = crate::protocol::ProtocolSet::EMPT
 fn obstacle(merged: &Merged, answered: Answered) -> Option<Reason> {
     let flow = &merged.ended.flow;
     let server = merged.server;
-    if flow.reset_by(server) && *server.of(&flow.bytes) == 0 && !flow.acknowledged(server) {
+    if flow.refused_by(server) && *server.of(&flow.bytes) == 0 && !flow.acknowledged(server) {
         Some(Reason::Refused)
     } else if flow.bytes == [0, 0] && !flow.acknowledged(server) {
         Some(Reason::NoPayload)

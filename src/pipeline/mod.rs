@@ -7,6 +7,7 @@ mod intake;
 mod live;
 pub mod merge;
 mod options;
+mod probing;
 mod run;
 mod select;
 pub mod shard;

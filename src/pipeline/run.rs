@@ -2,6 +2,7 @@
 
 use super::intake::Intake;
 use super::merge::{self, Merged};
+use super::probing;
 use super::select::{self, Network};
 use super::shard::{Harvest, Hashed, Shard};
 use super::{Control, HiddenCounts, Options};
@@ -112,8 +113,9 @@ fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &
         early.rows.absorb(harvest.rows);
         early.flows += harvest.evicted;
     }
-    let flows_kept = merge::merge(flows, registry);
+    let mut flows_kept = merge::merge(flows, registry);
     let mut rows = early.rows.clone();
+    rows.probers = probing::find(&mut flows_kept);
     for (id, merged) in (1..).zip(&flows_kept) {
         rows.add(&merge::record(id, merged, registry));
     }

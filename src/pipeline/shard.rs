@@ -207,13 +207,18 @@ impl<'a> Shard<'a> {
         for (hash, packet) in packets {
             let (key, from_low) = FlowKey::of(packet);
             let found = self.table.find(*hash, &key);
-            let place = found.unwrap_or_else(|| self.insert(*hash, key, packet, from_low));
+            // An ICMP error speaks of a flow, but makes none.
+            let place = match found {
+                None if packet.refused => usize::MAX,
+                None => self.insert(*hash, key, packet, from_low),
+                Some(place) => place,
+            };
             places.push((place, from_low));
         }
         for ((hash, packet), &(place, from_low)) in packets.iter().zip(&places) {
             let payload = packet.payload.of(block);
             let mut place = place;
-            if self.evicted != evicted {
+            if self.evicted != evicted && !packet.refused {
                 // Eviction within this batch may have given the slot to another flow.
                 let key = FlowKey::of(packet).0;
                 place = match self.table.get(place) {
@@ -269,6 +274,14 @@ impl<'a> Shard<'a> {
 
     fn update(&mut self, place: usize, packet: &Packet, from_low: bool, payload: &[u8]) {
         let Some(slot) = self.table.get_mut(place) else { return };
+        if packet.refused {
+            let of_this = slot.flow.key == FlowKey::of(packet).0;
+            let to = slot.flow.dir(from_low).other();
+            if of_this {
+                slot.flow.refuse(to);
+            }
+            return;
+        }
         let idle = if packet.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
         let dir = slot.flow.dir(from_low);
         if packet.time.since(slot.flow.last) > idle || slot.flow.is_reopened_by(packet, dir) {

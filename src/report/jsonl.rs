@@ -1,4 +1,5 @@
-//! JSON Lines, schema `portproof/1`: one object a line, flow, port, ipproto and summary records.
+//! JSON Lines, schema `portproof/1`: one object a line, flow, port, probing, ipproto and summary
+//! records.
 //!
 //! The field names are a contract. Fields may be added; none is renamed, removed or given another meaning.
 
@@ -6,7 +7,7 @@ mod record;
 
 use super::Report;
 use crate::verdict::{FlowRecord, IpProto, Rows, Summary, Verdict};
-use record::{Flow, IpProtoLine, Port, SummaryLine};
+use record::{Flow, IpProtoLine, Port, Probing, SummaryLine};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -62,6 +63,7 @@ impl<W: Write> Report for Jsonl<W> {
                 self.line(&Port::new(capture, row))?;
             }
         }
+        rows.probers.iter().try_for_each(|prober| self.line(&Probing::new(capture, prober)))?;
         ipprotos.iter().try_for_each(|kind| self.line(&IpProtoLine::new(capture, kind)))
     }
 

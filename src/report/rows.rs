@@ -3,10 +3,10 @@
 use super::layout::{Column, Line};
 use super::text::{escape, size, thousands};
 use super::why;
-use crate::packet::{Endpoint, Ip, Transport};
+use crate::packet::{Endpoint, Transport};
 use crate::protocol::Band;
 use crate::registry::{State, Transports};
-use crate::verdict::{Answered, FlowRecord, Observed, PortRow, Reason, RowKey, ServerBy, Verdict};
+use crate::verdict::{FlowRecord, Observed, PortRow, Reason, RowKey, ServerBy, Verdict};
 use std::cmp::Reverse;
 
 /// Columns of rows by port.
@@ -57,9 +57,8 @@ pub(super) struct Entry {
     pub capture: usize,
     /// Why, where it is insufficient.
     pub reason: Option<Reason>,
-    /// The only client, where there is one only.
-    pub client: Option<Ip>,
-    pub answered: bool,
+    /// Nothing but probes came.
+    pub probed: bool,
 }
 
 impl Entry {
@@ -105,8 +104,7 @@ impl Entry {
             flow: None,
             capture,
             reason: shown.reason,
-            client: row.clients.first().copied().filter(|_| row.clients.len() == 1),
-            answered: row.answered > 0,
+            probed: row.probes > 0 && row.probes == flows,
         })
     }
 
@@ -146,8 +144,7 @@ impl Entry {
             flow: Some(flow.id),
             capture,
             reason: flow.judgement.reason,
-            client: Some(flow.client.ip),
-            answered: matches!(flow.answered, Answered::Seen | Answered::Implied),
+            probed: flow.probe,
         }
     }
 }

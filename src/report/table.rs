@@ -6,8 +6,8 @@ use super::text::{Screen, counted, escape, thousands, wrap};
 use super::{Report, when, why};
 use crate::packet::Ip;
 use crate::protocol::Band;
-use crate::verdict::{FlowRecord, IpProto, Reason, RowKey, Rows, Summary, Verdict};
-use std::collections::{BTreeMap, HashMap};
+use crate::verdict::{FlowRecord, IpProto, Prober, Reason, RowKey, Rows, Summary, Verdict};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 
 /// Matches shown before the rest folds.
@@ -16,8 +16,8 @@ const MATCHES: usize = 10;
 /// Insufficient rows shown where there is nothing else to show.
 const ALONE: usize = 10;
 
-/// A client that alone made at least this many rows insufficient is named: it probes.
-const PROBES: usize = 10;
+/// Sources that probe that are named before the rest folds.
+const PROBERS: usize = 3;
 
 /// What a line of the table is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,10 +135,25 @@ impl<W: Write> Table<W> {
             self.paragraph(&format!("+ {} more {noun}s match  (--all)", thousands(folded as u64)))?;
         }
         if fold_silent && silent > 0 {
-            let text = insufficient(entries.iter().filter(|e| e.line.verdict == Verdict::Insufficient), noun);
+            let silent = entries.iter().filter(|e| e.line.verdict == Verdict::Insufficient);
+            let text = insufficient(silent, &self.rows.probers, noun);
             self.paragraph(&text)?;
         }
         Ok(())
+    }
+
+    /// Who knocked at many ports or hosts: a line each, the busiest first.
+    fn probing(&mut self) -> io::Result<()> {
+        let mut probers = std::mem::take(&mut self.rows.probers);
+        probers.sort_by_key(|prober| std::cmp::Reverse(prober.endpoints));
+        let shown = if self.style.all { probers.len() } else { PROBERS };
+        for prober in probers.iter().take(shown) {
+            self.paragraph(&format!("Probing: {}.", why::prober(prober)))?;
+        }
+        match probers.len().saturating_sub(shown) {
+            0 => Ok(()),
+            more => self.paragraph(&format!("+ {} more that probed  (--all)", counted(more as u64, "source"))),
+        }
     }
 
     fn closing(&mut self, entries: &[Entry], summary: &Summary) -> io::Result<()> {
@@ -227,36 +242,31 @@ impl<W: Write> Table<W> {
     }
 }
 
-/// "+ 1,041 ports insufficient: 1,000 probed by 10.0.0.66, 0 answered  (--all)".
-fn insufficient<'a>(entries: impl Iterator<Item = &'a Entry>, noun: &str) -> String {
-    let mut total = 0;
-    let mut by_client: BTreeMap<Ip, (u64, u64)> = BTreeMap::new();
+/// "+ 1,041 ports insufficient: 1,000 probed by 10.0.0.66, 41 unanswered  (--all)".
+fn insufficient<'a>(entries: impl Iterator<Item = &'a Entry>, probers: &[Prober], noun: &str) -> String {
+    let (mut total, mut probed) = (0, 0);
     let mut reasons: BTreeMap<Reason, u64> = BTreeMap::new();
     for entry in entries {
         total += 1;
-        if let Some(client) = entry.client {
-            let (rows, answered) = by_client.entry(client).or_default();
-            *rows += 1;
-            *answered += u64::from(entry.answered);
-        }
-        if let Some(reason) = entry.reason {
+        if entry.probed {
+            probed += 1;
+        } else if let Some(reason) = entry.reason {
             *reasons.entry(reason).or_default() += 1;
         }
     }
     let mut parts = Vec::new();
-    let most = by_client.into_iter().max_by_key(|(ip, (rows, _))| (*rows, std::cmp::Reverse(*ip)));
-    match most {
-        Some((ip, (rows, answered))) if rows as usize >= PROBES && rows * 2 > total => {
-            parts.push(format!("{} probed by {ip}, {} answered", thousands(rows), thousands(answered)));
-        }
-        _ => {
-            let mut reasons: Vec<_> = reasons.into_iter().collect();
-            reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
-            parts.extend(
-                reasons.iter().take(3).map(|(reason, count)| format!("{} {}", thousands(*count), why::label(*reason))),
-            );
-        }
+    if probed > 0 {
+        let sources: BTreeSet<Ip> = probers.iter().map(|prober| prober.source).collect();
+        let by = match (sources.first(), sources.len()) {
+            (Some(only), 1) => format!(" by {only}"),
+            (_, many) => format!(" by {many} sources"),
+        };
+        parts.push(format!("{} probed{by}", thousands(probed)));
     }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(reason, count)| (std::cmp::Reverse(*count), *reason));
+    let label = |(reason, count): &(Reason, u64)| format!("{} {}", thousands(*count), why::label(*reason));
+    parts.extend(reasons.iter().take(3).map(label));
     format!("+ {} insufficient: {}  (--all)", counted(total, noun), parts.join(", "))
 }
 
@@ -294,6 +304,7 @@ impl<W: Write> Report for Table<W> {
         let mut entries = self.entries();
         entries.retain(|entry| self.wanted(entry));
         self.body(&entries)?;
+        self.probing()?;
         self.closing(&entries, summary)?;
         self.out.flush()
     }

@@ -3,7 +3,7 @@
 use crate::packet::Ip;
 use crate::registry::State;
 use crate::report::text::{counted, thousands};
-use crate::verdict::{FlowRecord, Observed, PortRow, Reason, Verdict};
+use crate::verdict::{FlowRecord, Observed, PortRow, Prober, Reason, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the row has its verdict; clauses joined by semicolons, the most telling first.
@@ -16,6 +16,10 @@ pub fn row(row: &PortRow) -> String {
         clauses.push(format!("{} is only likely", shown.protocol));
     }
     clauses.push(others(row, shown));
+    let probes = row.probes;
+    if probes > 0 && shown.verdict == Verdict::Insufficient {
+        clauses.push(if probes == row.totals().0 { "probed only".into() } else { counted(probes, "probe") });
+    }
     clauses.retain(|clause| !clause.is_empty());
     clauses.join("; ")
 }
@@ -148,6 +152,21 @@ fn verb(verdict: Verdict, one: bool) -> &'static str {
     }
 }
 
+/// Who knocked where, and what came of it: "10.0.0.66 knocked at 1,000 tcp ports of 10.0.0.1: 990 refused, 10 silent".
+pub fn prober(prober: &Prober) -> String {
+    let transport = prober.transport;
+    let target = match (prober.host, prober.port) {
+        (Some(host), Some(port)) => format!("{port}/{transport} of {host}"),
+        (Some(host), None) => format!("{} {transport} ports of {host}", thousands(prober.ports)),
+        (None, Some(port)) => format!("{port}/{transport} of {} hosts", thousands(prober.hosts)),
+        (None, None) => format!("{} {transport} ports of {} hosts", thousands(prober.ports), thousands(prober.hosts)),
+    };
+    let parts = [(prober.answered, "answered"), (prober.refused, "refused"), (prober.silent, "silent")];
+    let parts =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", thousands(*count)));
+    format!("{} knocked at {target}: {}", prober.source, parts.collect::<Vec<_>>().join(", "))
+}
+
 /// Why a flow has its verdict.
 pub fn flow(flow: &FlowRecord<'_>) -> String {
     let service = flow.claim.services.first().copied().unwrap_or("the service");
@@ -167,6 +186,7 @@ pub fn flow(flow: &FlowRecord<'_>) -> String {
         clauses.push(format!("a complete exchange, and not {}", flow.claim.services.join(" or ")));
     }
     clauses.extend(flow.judgement.reason.map(|reason| because(reason, service, flow.protocol())));
+    clauses.extend(flow.probe.then(|| "part of a scan".to_owned()));
     clauses.extend(flow.tunnel.map(|tunnel| format!("in {tunnel}")));
     clauses.retain(|clause| !clause.is_empty());
     clauses.join("; ")

@@ -99,6 +99,8 @@ pub struct FlowRecord<'a> {
     pub claim: Claim<'a>,
     /// The verdict.
     pub judgement: Judgement,
+    /// Part of a scan: its source knocks at many ports or hosts.
+    pub probe: bool,
     /// Which way it goes, where it is known who is inside.
     pub direction: Option<Direction>,
 }

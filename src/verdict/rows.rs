@@ -1,7 +1,7 @@
 //! From judged flows to one row per port (or per endpoint).
 
 use super::record::{FlowRecord, ServerBy};
-use super::{Answered, Reason, Verdict};
+use super::{Answered, Prober, Reason, Verdict};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
 use crate::registry::{Range, State, Transports};
@@ -88,6 +88,8 @@ pub struct PortRow {
     pub servers: BTreeSet<Ip>,
     /// Flows in which the server's payload was seen or implied.
     pub answered: u64,
+    /// Flows that are part of a scan.
+    pub probes: u64,
 }
 
 impl PortRow {
@@ -145,12 +147,14 @@ pub struct Share {
 pub struct Rows {
     by_endpoint: bool,
     rows: BTreeMap<RowKey, PortRow>,
+    /// Who knocked at many ports or hosts; the most endpoints first.
+    pub probers: Vec<Prober>,
 }
 
 impl Rows {
     /// Rows by port, or by server endpoint.
     pub fn new(by_endpoint: bool) -> Self {
-        Self { by_endpoint, rows: BTreeMap::new() }
+        Self { by_endpoint, ..Self::default() }
     }
 
     fn key(&self, flow: &FlowRecord<'_>) -> RowKey {
@@ -171,10 +175,12 @@ impl Rows {
             clients: BTreeSet::new(),
             servers: BTreeSet::new(),
             answered: 0,
+            probes: 0,
         });
         remember(&mut row.clients, flow.client.ip);
         remember(&mut row.servers, flow.server.ip);
         row.answered += u64::from(answered(flow));
+        row.probes += u64::from(flow.probe);
         *row.verdicts.entry(flow.judgement.verdict).or_default() += 1;
         row.merge(Observed::of(flow));
     }
@@ -212,6 +218,7 @@ impl Rows {
 
     /// Adds all rows of another capture or shard.
     pub fn absorb(&mut self, other: Self) {
+        self.probers.extend(other.probers);
         for (key, theirs) in other.rows {
             let Some(row) = self.rows.get_mut(&key) else {
                 self.rows.insert(key, theirs);
@@ -220,6 +227,7 @@ impl Rows {
             theirs.clients.iter().for_each(|ip| remember(&mut row.clients, *ip));
             theirs.servers.iter().for_each(|ip| remember(&mut row.servers, *ip));
             row.answered += theirs.answered;
+            row.probes += theirs.probes;
             for (verdict, flows) in theirs.verdicts {
                 *row.verdicts.entry(verdict).or_default() += flows;
             }

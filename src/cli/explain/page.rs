@@ -171,6 +171,12 @@ impl<'a> Page<'a> {
             }
         };
         self.text(&how)?;
+        if flow.probe {
+            self.text(&format!(
+                "The flow is part of a scan: {} knocked at many ports or hosts, and nearly all refused or said nothing.",
+                flow.client.ip
+            ))?;
+        }
         let answered = match flow.answered {
             Answered::Seen => format!("It answered: {} of its own were seen.", counted(flow.packets.1, "packet")),
             Answered::Implied => {

@@ -6,7 +6,7 @@ use crate::registry::{State, Transports};
 use crate::report::community::community_id;
 use crate::report::when::rfc3339;
 use crate::report::why;
-use crate::verdict::{Counts, FlowRecord, IpProto, Observed, PortRow, Summary};
+use crate::verdict::{Counts, FlowRecord, IpProto, Observed, PortRow, Prober, Summary};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -116,6 +116,9 @@ pub(super) struct Flow<'a> {
     /// Which way it goes; only where it was said who is inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
+    /// Part of a scan.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    probe: bool,
 }
 
 impl<'a> Flow<'a> {
@@ -161,6 +164,7 @@ impl<'a> Flow<'a> {
             odds: decision.filter(|d| !d.evidence.is_empty()).map(|d| d.odds.as_f64()),
             details,
             direction: flow.direction.map(|d| d.name()),
+            probe: flow.probe,
         }
     }
 }
@@ -233,6 +237,14 @@ pub(super) struct Port<'a> {
     servers: usize,
     /// Flows in which the server side spoke, or is known to have.
     answered: u64,
+    /// Flows that are part of a scan.
+    #[serde(skip_serializing_if = "is_zero")]
+    probes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl<'a> Port<'a> {
@@ -260,6 +272,57 @@ impl<'a> Port<'a> {
             clients: row.clients.len(),
             servers: row.servers.len(),
             answered: row.answered,
+            probes: row.probes,
+        }
+    }
+}
+
+/// A record of a source that probes. Its probes are in the flow and port records as well.
+#[derive(Serialize)]
+pub(super) struct Probing<'a> {
+    r#type: &'static str,
+    schema: &'static str,
+    capture: &'a str,
+    source: String,
+    transport: &'static str,
+    tunnel: Option<String>,
+    /// Different addresses, ports and endpoints it knocked at.
+    hosts: u64,
+    ports: u64,
+    endpoints: u64,
+    /// The address and the port, where it is one only.
+    host: Option<String>,
+    port: Option<u16>,
+    /// Endpoints: answered + refused + silent = endpoints.
+    answered: u64,
+    refused: u64,
+    silent: u64,
+    /// Flows in which nothing was exchanged.
+    flows: u64,
+    first: String,
+    last: String,
+}
+
+impl<'a> Probing<'a> {
+    pub(super) fn new(capture: &'a str, prober: &Prober) -> Self {
+        Self {
+            r#type: "probing",
+            schema: SCHEMA,
+            capture,
+            source: prober.source.to_string(),
+            transport: prober.transport.name(),
+            tunnel: prober.tunnel.map(|tunnel| tunnel.to_string()),
+            hosts: prober.hosts,
+            ports: prober.ports,
+            endpoints: prober.endpoints,
+            host: prober.host.map(|ip| ip.to_string()),
+            port: prober.port,
+            answered: prober.answered,
+            refused: prober.refused,
+            silent: prober.silent,
+            flows: prober.flows,
+            first: rfc3339(prober.first),
+            last: rfc3339(prober.last),
         }
     }
 }

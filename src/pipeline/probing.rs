@@ -1,0 +1,220 @@
+//! Probing: who knocks at many ports or hosts and finds nobody.
+//!
+//! The test is Threshold Random Walk (Jung, Paxson, Berger, Balakrishnan, IEEE S&P 2004): of the endpoints that a source
+//! comes to for the first time, four in five take a benign one's packets and four in five refuse or ignore a scanner's
+//! (their θ0 = 0.8, θ1 = 0.2). Each failure then multiplies the odds of scanning by (1 - θ1) / (1 - θ0) = 4, and each
+//! success divides them by as much. Who is called a scanner by mistake at most once in 100,000 sources (α) and is found in
+//! 99 of 100 cases (β) must come to odds of β / α = 99,000: nine failures more than successes. Odds of (1 - β) / (1 - α),
+//! four successes more, are as far as a source can go the other way.
+//!
+//! Scans have a shape: many ports of one host, or one port of many hosts. Peers of a swarm that are gone are strangers to
+//! each other in host and port, so only endpoints that share one of them with another endpoint of the source count.
+
+use super::merge::Merged;
+use crate::packet::{Endpoint, Ip, Time, Transport, Tunnel};
+use crate::verdict::Prober;
+use hashbrown::{HashMap, HashSet};
+use std::collections::BTreeSet;
+
+/// Failures more than successes that make a scanner: log4(99,000) = 8.3.
+const UPPER: i32 = 9;
+/// Successes more than failures that are remembered: log4(100) = 3.3.
+const LOWER: i32 = -4;
+/// A knock has at most this many packets where it cannot be seen whether answers would be seen. nmap tries ten times.
+const TRIES: u64 = 10;
+
+type Source = (Ip, Transport, Option<Tunnel>);
+
+/// What came of a flow, or of the best flow to an endpoint.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Outcome {
+    /// Nothing came back.
+    Silent,
+    /// TCP reset, or ICMP unreachable.
+    Refused,
+    /// The handshake was answered; nothing was exchanged after it.
+    Open,
+    /// Payload was exchanged.
+    Exchanged,
+}
+
+/// A flow, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempt {
+    pub client: Ip,
+    pub server: Endpoint,
+    pub transport: Transport,
+    pub tunnel: Option<Tunnel>,
+    pub outcome: Outcome,
+    /// A SYN, or a datagram: something that asks for an answer.
+    pub opening: bool,
+    /// Packets and payload bytes of the client.
+    pub sent: (u64, u64),
+    /// Whether the server sent any packet.
+    pub heard: bool,
+    pub first: Time,
+    pub last: Time,
+}
+
+impl Attempt {
+    fn source(&self) -> Source {
+        (self.client, self.transport, self.tunnel)
+    }
+}
+
+/// An endpoint that a source came to.
+#[derive(Debug)]
+struct Contact {
+    outcome: Outcome,
+    opening: bool,
+    /// The length of the client's payloads, where they all have the same.
+    length: Option<u64>,
+}
+
+/// Finds the sources that probe, and marks their probes. `flows` are in order.
+pub(super) fn find(flows: &mut [Merged]) -> Vec<Prober> {
+    let mut failures: HashMap<Source, i32> = HashMap::new();
+    for attempt in flows.iter().filter_map(Merged::attempt).filter(|a| a.outcome < Outcome::Exchanged) {
+        *failures.entry(attempt.source()).or_default() += 1;
+    }
+    failures.retain(|_, count| *count >= UPPER);
+    if failures.is_empty() {
+        return Vec::new();
+    }
+    let mut books: HashMap<Source, Book> = HashMap::new();
+    let mut heard: HashSet<Ip> = HashSet::new();
+    for (at, flow) in flows.iter().enumerate() {
+        let Some(attempt) = flow.attempt() else { continue };
+        if attempt.heard {
+            heard.insert(attempt.client);
+        }
+        if failures.contains_key(&attempt.source()) {
+            books.entry(attempt.source()).or_default().enter(at, &attempt);
+        }
+    }
+    let mut probers: Vec<Prober> = Vec::new();
+    for (source, book) in books {
+        let Some((prober, probes)) = book.judge(source, heard.contains(&source.0)) else { continue };
+        probers.push(prober);
+        for probe in probes {
+            if let Some(flow) = flows.get_mut(probe.place) {
+                flow.probe = true;
+            }
+        }
+    }
+    probers.sort_by_key(|p| (std::cmp::Reverse(p.endpoints), p.source, p.transport, p.tunnel));
+    probers
+}
+
+/// What one source did.
+#[derive(Debug, Default)]
+struct Book {
+    /// Endpoints in order of the first contact.
+    order: Vec<Endpoint>,
+    contacts: HashMap<Endpoint, Contact>,
+    /// The flows in which nothing was exchanged.
+    failed: Vec<Failed>,
+}
+
+/// A flow in which nothing was exchanged.
+#[derive(Debug)]
+struct Failed {
+    /// Its place among the flows.
+    place: usize,
+    server: Endpoint,
+    first: Time,
+    last: Time,
+}
+
+impl Book {
+    fn enter(&mut self, place: usize, attempt: &Attempt) {
+        let (packets, bytes) = attempt.sent;
+        let length = (packets > 0 && packets <= TRIES && bytes % packets == 0).then(|| bytes / packets);
+        let contact = self.contacts.entry(attempt.server).or_insert_with(|| {
+            self.order.push(attempt.server);
+            Contact { outcome: attempt.outcome, opening: attempt.opening, length }
+        });
+        contact.outcome = contact.outcome.max(attempt.outcome);
+        contact.opening |= attempt.opening;
+        contact.length = contact.length.filter(|_| contact.length == length);
+        if attempt.outcome < Outcome::Exchanged {
+            self.failed.push(Failed { place, server: attempt.server, first: attempt.first, last: attempt.last });
+        }
+    }
+
+    /// The prober and its probes, if it is one. `heard`: anything was seen to come back to the source.
+    fn judge(mut self, source: Source, heard: bool) -> Option<(Prober, Vec<Failed>)> {
+        if !heard {
+            self.drop_unheard();
+        }
+        let (mut by_host, mut by_port): (HashMap<Ip, i32>, HashMap<u16, i32>) = Default::default();
+        for end in self.contacts.keys() {
+            *by_host.entry(end.ip).or_default() += 1;
+            *by_port.entry(end.port).or_default() += 1;
+        }
+        let many = |of: Option<&i32>| of.is_some_and(|&count| count > 1);
+        // What asks for no answer (an acknowledgement, a reset) may be the rest of an old connection. Refused by many
+        // ports of one host it is none.
+        self.contacts.retain(|end, contact| match contact.opening {
+            true => many(by_host.get(&end.ip)) || many(by_port.get(&end.port)),
+            false => many(by_host.get(&end.ip)) && contact.outcome == Outcome::Refused,
+        });
+        let (mut walk, mut highest) = (0, 0);
+        for contact in self.order.iter().filter_map(|end| self.contacts.get(end)) {
+            walk = if contact.outcome == Outcome::Exchanged { (walk - 1).max(LOWER) } else { walk + 1 };
+            highest = highest.max(walk);
+        }
+        (highest >= UPPER).then(|| self.conclude(source))
+    }
+
+    /// Where nothing ever comes back to a source, perhaps only its side was captured. Then what was sent must look like
+    /// knocking: few packets, and the same to everybody at a port.
+    fn drop_unheard(&mut self) {
+        let mut lengths: HashMap<u16, BTreeSet<Option<u64>>> = HashMap::new();
+        for (end, contact) in &self.contacts {
+            lengths.entry(end.port).or_default().insert(contact.length);
+        }
+        self.contacts.retain(|end, contact| {
+            let same = |all: &BTreeSet<Option<u64>>| all.len() == 1 && !all.contains(&None);
+            contact.outcome > Outcome::Silent || lengths.get(&end.port).is_some_and(same)
+        });
+    }
+
+    fn conclude(mut self, source: Source) -> (Prober, Vec<Failed>) {
+        let mut probes = std::mem::take(&mut self.failed);
+        probes.retain(|flow| self.contacts.contains_key(&flow.server));
+        let failed = || self.contacts.iter().filter(|(_, contact)| contact.outcome < Outcome::Exchanged);
+        let (mut by_host, mut by_port): (HashMap<Ip, i32>, HashMap<u16, i32>) = Default::default();
+        for (end, _) in failed() {
+            *by_host.entry(end.ip).or_default() += 1;
+            *by_port.entry(end.port).or_default() += 1;
+        }
+        // A service that was found counts as an answer; what the source does elsewhere does not.
+        let enough = |of: Option<&i32>| of.is_some_and(|&count| count >= UPPER);
+        let found = |(end, contact): &(&Endpoint, &Contact)| {
+            contact.outcome == Outcome::Exchanged && (enough(by_host.get(&end.ip)) || enough(by_port.get(&end.port)))
+        };
+        let found: Vec<Endpoint> = self.contacts.iter().filter(found).map(|(end, _)| *end).collect();
+        let ends: Vec<Endpoint> = failed().map(|(end, _)| *end).chain(found.iter().copied()).collect();
+        let hosts: BTreeSet<Ip> = ends.iter().map(|end| end.ip).collect();
+        let ports: BTreeSet<u16> = ends.iter().map(|end| end.port).collect();
+        let count = |outcome| failed().filter(|(_, contact)| contact.outcome == outcome).count() as u64;
+        let prober = Prober {
+            source: source.0,
+            transport: source.1,
+            tunnel: source.2,
+            hosts: hosts.len() as u64,
+            host: hosts.first().copied().filter(|_| hosts.len() == 1),
+            ports: ports.len() as u64,
+            port: ports.first().copied().filter(|_| ports.len() == 1),
+            endpoints: ends.len() as u64,
+            answered: count(Outcome::Open) + found.len() as u64,
+            refused: count(Outcome::Refused),
+            silent: count(Outcome::Silent),
+            flows: probes.len() as u64,
+            first: probes.iter().map(|flow| flow.first).min().unwrap_or_default(),
+            last: probes.iter().map(|flow| flow.last).max().unwrap_or_default(),
+        };
+        (prober, probes)
+    }
+}
