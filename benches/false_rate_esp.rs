@@ -30,7 +30,7 @@ fn judge(protocol: &dyn Protocol, kind: &Kind, random: &mut Random) -> Option<Ba
     }
     match protocol.assess(&buf.view(None, true)) {
         Assessment::Recognised(finding) => Band::of(PRIOR + finding.bits()),
-        Assessment::NotNow | Assessment::Until(_) | Assessment::Excluded => None,
+        Assessment::NotNow | Assessment::Never | Assessment::Until(_) | Assessment::Excluded => None,
     }
 }
 

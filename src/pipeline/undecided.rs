@@ -87,8 +87,17 @@ impl Undecided {
         if grew {
             self.concerned = ProtocolSet::EVERYBODY;
         }
+        let stream = self.head.stream(dir);
         if before == 0 {
             *dir.of_mut(&mut self.waiting) = ProtocolSet::EMPTY;
+        }
+        if before == 0 && Dir::BOTH.iter().all(|&dir| self.head.stream(dir).view().start_seen()) {
+            let opened = ask::opened(dir, stream.view().bytes());
+            self.excluded = self.excluded.union(&opened.excluded);
+            if self.head.stream(dir.other()).is_empty() {
+                let waiting = dir.other().of_mut(&mut self.waiting);
+                *waiting = waiting.union(&opened.waiting);
+            }
         }
         if stream.view().restarted() != restarted {
             // Who opened the connection with what is unknown now.
@@ -139,6 +148,7 @@ impl Undecided {
                     match other {
                         Assessment::Excluded => self.excluded.insert(n),
                         Assessment::Until(dir) => dir.of_mut(&mut self.waiting).insert(n),
+                        Assessment::Never => self.waiting.iter_mut().for_each(|waiting| waiting.insert(n)),
                         _ => {}
                     }
                 }

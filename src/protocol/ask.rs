@@ -1,9 +1,9 @@
 //! Whom to ask: the cheap first tests that keep most of [`ALL`] from being asked about a payload.
 
 use super::{ALL, Assessment, ProtocolSet};
-use crate::flow::HeadBuf;
-use crate::packet::Transport;
-use std::sync::LazyLock;
+use crate::flow::{Dir, HeadBuf};
+use crate::packet::{Time, Transport};
+use std::sync::{LazyLock, OnceLock};
 
 /// How many of a datagram's first bytes are tested.
 pub const TESTED: usize = 8;
@@ -38,6 +38,61 @@ pub fn may_read(datagram: &[u8]) -> ProtocolSet {
         .zip(datagram)
         .filter_map(|(sets, byte)| sets.get(usize::from(*byte)))
         .fold(everybody, |a, b| a.both(b))
+}
+
+/// What the first bytes of one side of a connection alone tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Opened {
+    /// Who excludes a connection in which this side begins so.
+    pub excluded: ProtocolSet,
+    /// Who waits for the other side, if it has said nothing yet.
+    pub waiting: ProtocolSet,
+}
+
+/// Per direction and first byte, and per direction and first two bytes: what they tell, found out when it is first wanted.
+type Openings = Vec<OnceLock<Box<Opened>>>;
+static BY_FIRST: LazyLock<Openings> = LazyLock::new(|| std::iter::repeat_with(OnceLock::new).take(2 << 8).collect());
+static BY_TWO: LazyLock<Openings> = LazyLock::new(|| std::iter::repeat_with(OnceLock::new).take(2 << 16).collect());
+
+/// What it tells that `dir` opened a connection, seen from its SYN, with `bytes`; at least one.
+///
+/// Whoever excludes a connection on its first bytes excludes it whatever follows, so every recogniser is asked about each
+/// pair of bytes only once.
+pub fn opened(dir: Dir, bytes: &[u8]) -> Opened {
+    match bytes {
+        [] => Opened::default(),
+        [first] => by_first(dir, *first),
+        [first, second, ..] => {
+            let place = (*dir.of(&[0, 1 << 16])) | usize::from(*first) << 8 | usize::from(*second);
+            let ask = || Box::new(probe(dir, &[*first, *second], by_first(dir, *first)));
+            BY_TWO.get(place).map_or_else(Opened::default, |known| **known.get_or_init(ask))
+        }
+    }
+}
+
+fn by_first(dir: Dir, byte: u8) -> Opened {
+    let place = (*dir.of(&[0, 1 << 8])) | usize::from(byte);
+    let ask = || Box::new(probe(dir, &[byte], Opened { excluded: strangers(Transport::Tcp), ..Opened::default() }));
+    BY_FIRST.get(place).map_or_else(Opened::default, |known| **known.get_or_init(ask))
+}
+
+/// Asks whom `known` leaves.
+fn probe(dir: Dir, bytes: &[u8], known: Opened) -> Opened {
+    let mut head = HeadBuf::new(Transport::Tcp);
+    Dir::BOTH.iter().for_each(|&dir| head.stream_mut(dir).open(0));
+    head.stream_mut(dir).push(1, 1, Time(0), bytes.len(), bytes);
+    let mut opened = known;
+    for (n, protocol) in ALL.iter().enumerate() {
+        if known.excluded.contains(n) || known.waiting.contains(n) {
+            continue;
+        }
+        match protocol.assess(&head.view(None, false)) {
+            Assessment::Excluded => opened.excluded.insert(n),
+            Assessment::Until(side) if side != dir => opened.waiting.insert(n),
+            _ => {}
+        }
+    }
+    opened
 }
 
 /// Who has nothing to do with a transport.

@@ -26,9 +26,9 @@ pub(super) trait Dialogue: Sync {
     /// Judges what the server sent first; there is at least one byte. `client` is what the client has sent so far.
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening;
 
-    /// Judges what `role` sent, joined in the middle, if its first bytes are no opening.
+    /// Judges what `role` sent, joined in the middle, if its first bytes are no opening. Foreign: more bytes will not help.
     fn joined(&self, _bytes: &[u8], _role: Role) -> Opening {
-        Opening::Neutral
+        Opening::Foreign
     }
 }
 
@@ -171,11 +171,13 @@ pub(super) fn assess<D: Dialogue>(protocol: &D, head: &Head<'_>) -> Assessment {
     }
     // Nobody saw who opened the connection, so the roles may be the other way round.
     let backward = converse(protocol, &responder, &originator, Dir::Originator);
-    let bits = |a: &Assessment| match a {
-        Assessment::Recognised(finding) => finding.bits(),
-        _ => Bits::ZERO,
-    };
-    if bits(&backward) > bits(&forward) { backward } else { forward }
+    match (forward, backward) {
+        (Assessment::Recognised(f), Assessment::Recognised(b)) if b.bits() > f.bits() => Assessment::Recognised(b),
+        (Assessment::Recognised(found), _) | (_, Assessment::Recognised(found)) => Assessment::Recognised(found),
+        (Assessment::Never, Assessment::Never) => Assessment::Never,
+        (Assessment::Until(side), Assessment::Until(same)) if side == same => Assessment::Until(side),
+        _ => Assessment::NotNow,
+    }
 }
 
 /// Judges one distribution of the roles.
@@ -194,10 +196,12 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
     if server.start_seen() && matches!(answered, Opening::Foreign) {
         return Assessment::Excluded;
     }
-    // What the client opened with is something else, whatever follows; only the server can say more.
-    let unheard = client.start_seen() && server.bytes().is_empty();
-    if unheard && matches!(asked, Opening::Foreign) {
-        return Assessment::Until(serves);
+    // What a side said is something else, whatever follows; only the other side can say more.
+    match (&asked, &answered) {
+        (Opening::Foreign, Opening::Foreign) => return Assessment::Never,
+        (Opening::Foreign, _) if server.bytes().is_empty() => return Assessment::Until(serves),
+        (_, Opening::Foreign) if client.bytes().is_empty() => return Assessment::Until(serves.other()),
+        _ => {}
     }
     let settled = asked.is_decided() && answered.is_decided();
     let mut finding = Finding { settled, ..Finding::default() };

@@ -385,6 +385,8 @@ pub enum Assessment {
     NotNow,
     /// Nothing yet, and nothing before this side sends its first byte.
     Until(Dir),
+    /// Nothing, whatever follows; but no exclusion, since nobody saw how the connection began.
+    Never,
     /// No continuation can be this protocol, foreign packets among the first few included. It is never asked again.
     Excluded,
     /// There is evidence, strong or weak.

@@ -174,7 +174,7 @@ pub struct Outcome {
 impl Outcome {
     fn take(&mut self, assessment: Assessment) -> bool {
         match assessment {
-            Assessment::NotNow | Assessment::Until(_) => false,
+            Assessment::NotNow | Assessment::Never | Assessment::Until(_) => false,
             Assessment::Excluded => {
                 self.excluded = true;
                 true
