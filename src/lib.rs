@@ -13,6 +13,7 @@
 //! | [`report`] | one file per output format | `verdict`, evidence |
 //! | [`capture`] | capture files and interfaces | frames |
 //! | [`pipeline`] | threads, channels, shards, merge, counters | all of those |
+//! | `sandbox` | what the process may no longer do (Linux) | nothing |
 //! | [`cli`] | arguments and subcommands | everything |
 //!
 //! `tests/layers.rs` enforces the table.
@@ -25,5 +26,7 @@ pub mod pipeline;
 pub mod protocol;
 pub mod registry;
 pub mod report;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 pub mod verdict;
 pub mod wire;

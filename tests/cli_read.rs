@@ -217,6 +217,17 @@ fn standard_input_is_read() {
     let file = std::fs::File::open(root().join("testdata").join(FOUR[1])).unwrap();
     let output = command(&["read", "-o", "jsonl", "-"]).stdin(file).output().unwrap();
     assert!(out(&output).contains("\"capture\":\"-\"") && code(&output) == 0, "{}", err(&output));
+    // A pipe that has a name.
+    let mut child = command(&["read", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let capture = std::fs::read(root().join("testdata").join(FOUR[1])).unwrap();
+    child.stdin.take().unwrap().write_all(&capture).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(out(&output).contains("1197/udp") && code(&output) == 0, "{}", err(&output));
 }
 
 #[test]

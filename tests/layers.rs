@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("verdict", &["protocol", "registry", "packet", "flow"]),
     ("report", &["verdict", "protocol", "packet", "registry"]),
     ("capture", &["packet"]),
+    ("sandbox", &[]),
     ("pipeline", &["capture", "flow", "packet", "protocol", "registry", "verdict"]),
 ];
 

@@ -5,17 +5,39 @@
 //! packet and not what the snaplen left of it.
 
 use crate::packet::{Frame, LinkType};
-use pcap::{BpfProgram, Capture, Error, Linktype};
+use pcap::{BpfInstruction, Capture, Error, Linktype};
 use std::ffi::{c_uint, c_void};
 use std::fmt;
+use std::sync::Arc;
 
 /// Link types by which an expression is tried before anything is read: one of each kind of addressing there is.
 const TRIED: [u32; 9] = [1, 101, 113, 276, 0, 9, 105, 127, 10];
 
+/// Link types for which an expression is compiled before anything is read, since it may name what only a file or the
+/// network can tell: all that frames are read of.
+const READ: [u32; 34] = [
+    0, 1, 6, 7, 9, 10, 11, 12, 14, 50, 51, 100, 101, 104, 105, 106, 107, 108, 109, 113, 117, 119, 127, 129, 138, 149,
+    163, 166, 192, 204, 228, 229, 239, 276,
+];
+
 /// An expression that compiles for at least one link type.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Filter {
     expression: String,
+    compiled: Arc<[(LinkType, Option<Program>)]>,
+}
+
+/// The instructions of a compiled expression.
+type Program = Box<[Instruction]>;
+
+/// pcap/bpf.h: struct bpf_insn. The crate's type cannot be copied out of the program that owns it.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Instruction {
+    code: u16,
+    jump_true: u8,
+    jump_false: u8,
+    k: u32,
 }
 
 impl Filter {
@@ -28,7 +50,10 @@ impl Filter {
         let ethernet = results.next();
         match ethernet {
             Some(Err(message)) if !results.any(|result| result.is_ok()) => Err(message),
-            _ => Ok(Self { expression: expression.to_owned() }),
+            _ => {
+                let compiled = |link| (LinkType(link), compile(expression, LinkType(link)).ok());
+                Ok(Self { expression: expression.to_owned(), compiled: READ.into_iter().map(compiled).collect() })
+            }
         }
     }
 
@@ -57,7 +82,8 @@ impl Filter {
 /// A filter's programs for the link types met so far.
 pub struct Programs {
     filter: Filter,
-    compiled: Vec<(LinkType, Option<BpfProgram>)>,
+    /// Of link types that are not read.
+    compiled: Vec<(LinkType, Option<Program>)>,
 }
 
 impl Programs {
@@ -73,6 +99,9 @@ impl Programs {
 
     /// Whether the filter is true for the frame.
     pub fn takes(&mut self, frame: &Frame<'_>) -> bool {
+        if let Some((_, program)) = self.filter.compiled.iter().find(|(link, _)| *link == frame.link) {
+            return program.as_ref().is_some_and(|program| run(program, frame));
+        }
         let place = match self.compiled.iter().position(|(link, _)| *link == frame.link) {
             Some(place) => place,
             None => {
@@ -92,12 +121,15 @@ impl fmt::Debug for Programs {
     }
 }
 
-fn compile(expression: &str, link: LinkType) -> Result<BpfProgram, String> {
+fn compile(expression: &str, link: LinkType) -> Result<Program, String> {
     let text = |error| match error {
         Error::PcapError(text) => text,
         other => other.to_string(),
     };
-    Capture::dead(Linktype(dlt(link))).and_then(|dead| dead.compile(expression, true)).map_err(text)
+    Capture::dead(Linktype(dlt(link)))
+        .and_then(|dead| dead.compile(expression, true))
+        .map(|program| copied(program.get_instructions()))
+        .map_err(text)
 }
 
 /// The number under which libpcap's compiler knows a link type: files and compiler differ in a few (pcap-linktype(7)).
@@ -110,20 +142,25 @@ fn dlt(link: LinkType) -> i32 {
     }
 }
 
+#[allow(unsafe_code, reason = "the crate's instructions have no accessors")]
+fn copied(instructions: &[BpfInstruction]) -> Program {
+    const { assert!(size_of::<BpfInstruction>() == size_of::<Instruction>()) };
+    // SAFETY: BpfInstruction is a transparent wrapper of struct bpf_insn, which Instruction has the layout of, any bits
+    // of which are valid; the slice lives until the copy is made.
+    unsafe { std::slice::from_raw_parts(instructions.as_ptr().cast::<Instruction>(), instructions.len()) }.into()
+}
+
 /// Runs a program over a frame.
 #[allow(unsafe_code, reason = "the crate's own call takes the captured length for the length on the wire")]
-fn run(program: &BpfProgram, frame: &Frame<'_>) -> bool {
+fn run(program: &[Instruction], frame: &Frame<'_>) -> bool {
     // pcap/bpf.h: u_int bpf_filter(const struct bpf_insn *, const u_char *, u_int wirelen, u_int buflen)
     unsafe extern "C" {
         fn bpf_filter(program: *const c_void, packet: *const u8, wire_len: c_uint, captured: c_uint) -> c_uint;
     }
     let captured = c_uint::try_from(frame.data.len()).unwrap_or(0);
-    // SAFETY: the instructions are libpcap's own output and a slice of `bpf_insn` (the crate's type is transparent): its
-    // jumps stay inside and every path ends in a return. bpf_filter reads at most `captured` bytes of the packet, which
+    // SAFETY: the instructions are libpcap's own output, in the kernel's and libpcap's layout: its jumps stay inside and every path ends in a return. bpf_filter reads at most `captured` bytes of the packet, which
     // `data` holds, compares `wire_len` only as a number, keeps no pointer, and writes nothing but its own stack.
-    unsafe {
-        bpf_filter(program.get_instructions().as_ptr().cast(), frame.data.as_ptr(), frame.wire_len, captured) != 0
-    }
+    unsafe { bpf_filter(program.as_ptr().cast(), frame.data.as_ptr(), frame.wire_len, captured) != 0 }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use lines::Lines;
 use status::Status;
 
 use super::choose;
+use super::confine::Confine;
 use super::exit::{self, Outcome};
 use super::read::{reached, say};
 use super::registry::store;
@@ -18,6 +19,7 @@ use super::watch::Watch;
 use crate::pipeline::{Board, Control, Event, Observer, Watched, watch_live};
 use crate::protocol::Band;
 use crate::report::{By, Jsonl, Report, Style, Table};
+use crate::sandbox::Sockets;
 use crate::verdict::{FlowRecord, Summary, Verdict};
 use clap::ValueEnum;
 use std::io::{self, Stdout, Write};
@@ -34,6 +36,8 @@ Exit codes: 0 done; 1 --fail-on; 2 usage, permission, or an interface that was d
 pub(super) struct Args {
     #[command(flatten)]
     capturing: Capturing,
+    #[command(flatten)]
+    confine: Confine,
     /// Form of the output.
     #[arg(long, short = 'o', value_enum, default_value_t, value_name = "FORM")]
     output: Form,
@@ -86,11 +90,18 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     if let Some(warning) = &loaded.warning {
         say(warning);
     }
-    let control = Arc::new(Control::default());
-    let watch = Watch::start(&control, None, false)?;
     let name = args.capturing.name();
     let options = args.capturing.options();
-    say(&format!("capturing on {name}"));
+    // Before the first thread starts, since only those that it starts later are confined with this one.
+    match args.confine.enforce(args.capturing.files(), Sockets::Capture) {
+        Ok(confined) => say(&format!("capturing on {name}; {confined}")),
+        Err(text) => {
+            say(&text);
+            return Ok(exit::FAILED);
+        }
+    }
+    let control = Arc::new(Control::default());
+    let watch = Watch::start(&control, None, false)?;
     let mut showing = Showing {
         args,
         name: &name,

@@ -1,6 +1,8 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
 mod choose;
+#[cfg(target_os = "linux")]
+mod confine;
 mod exit;
 mod expand;
 mod explain;

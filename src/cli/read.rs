@@ -87,6 +87,10 @@ pub(super) struct Args {
     /// Colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColourArg,
+    /// Do not confine the program to what it needs.
+    #[cfg(target_os = "linux")]
+    #[arg(long)]
+    no_sandbox: bool,
 }
 
 impl Args {
@@ -180,11 +184,18 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             return Ok(super::exit::FAILED);
         }
     };
-    let control = Arc::new(Control::default());
     let loaded = store::load();
     if let Some(warning) = &loaded.warning {
         say(warning);
     }
+    #[cfg(target_os = "linux")]
+    if !args.no_sandbox
+        && let Err(text) = super::confine::reading(&paths, args.out.as_deref())
+    {
+        say(&text);
+        return Ok(super::exit::FAILED);
+    }
+    let control = Arc::new(Control::default());
     let registry: &Registry = &loaded.registry;
     let sink: Box<dyn Write> = match &out_file {
         Some(file) => Box::new(file.writer()?),

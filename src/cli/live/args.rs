@@ -5,8 +5,13 @@ use crate::cli::choose::{self, TunnelArg};
 use crate::cli::read::say;
 use crate::cli::values;
 use crate::pipeline::{Network, Options, PortSet};
+use crate::sandbox::Files;
 use std::num::NonZero;
+use std::path::Path;
 use std::time::Duration;
+
+/// How often it is looked whether an interface that is waited for is there.
+const WAITING: Duration = Duration::from_millis(200);
 
 /// Arguments that choose interfaces and packets.
 #[derive(Debug, clap::Args)]
@@ -14,6 +19,9 @@ pub(crate) struct Capturing {
     /// Interfaces to capture on: eth0, eth0,eth1, any. See portproof interfaces.
     #[arg(short = 'i', long = "interface", value_name = "NAMES", value_delimiter = ',', required = true)]
     pub(crate) interfaces: Vec<String>,
+    /// Wait for interfaces that are not there, or down.
+    #[arg(long)]
+    wait_interface: bool,
     /// Capture what is addressed to other machines, too.
     #[arg(long)]
     promiscuous: bool,
@@ -81,6 +89,12 @@ impl Capturing {
         self.interfaces.join(",")
     }
 
+    /// What is read of files while the capture runs: the interfaces' own counters.
+    pub(crate) fn files(&self) -> Files {
+        let counters = |name: &String| Path::new("/sys/class/net").join(name).join("statistics");
+        Files { read: self.interfaces.iter().map(counters).collect(), write: Vec::new() }
+    }
+
     /// Begins the capture. The error is a line for the user.
     ///
     /// # Errors
@@ -95,11 +109,21 @@ impl Capturing {
             count: self.count.map(NonZero::get),
             duration: self.duration.map(|nanoseconds| Duration::from_nanos(nanoseconds.unsigned_abs())),
         };
-        let notice: Notice = Box::new(say);
-        Live::open(&self.interfaces, &settings, notice).map_err(|error| match error {
-            OpenError::Permission => no_permission(),
-            other => other.to_string(),
-        })
+        let mut said = false;
+        loop {
+            let notice: Notice = Box::new(say);
+            match Live::open(&self.interfaces, &settings, notice) {
+                Ok(live) => return Ok(live),
+                Err(OpenError::Permission) => return Err(no_permission()),
+                Err(OpenError::Missing(text)) if self.wait_interface => {
+                    if !std::mem::replace(&mut said, true) {
+                        say(&format!("{text}; waiting for it"));
+                    }
+                    std::thread::sleep(WAITING);
+                }
+                Err(other) => return Err(other.to_string()),
+            }
+        }
     }
 }
 
