@@ -256,6 +256,44 @@ def telephony():
     write('mgcp/audit.pcap', dialogue(2427, b'AUEP 1200 *@gw.example MGCP 1.0\r\n', b'200 1200 OK\r\n', b'RQNT 1201 aaln/1@gw.example MGCP 1.0\r\nR: L/hd(N)\r\nX: 1\r\n', b'200 1201 OK\r\n'))
 
 
+def datagrams_of_tcp_protocols():
+    """CLDAP (MS-ADTS 6.3.3), DNP3 over UDP, connectionless DCE/RPC, RDP over UDP."""
+    rootdse = der(0x04, b''), der(0x0a, b'\0'), der(0x0a, b'\0'), der(2, b'\0'), der(2, b'\0'), der(1, b'\0')
+    query = der(0x30, der(2, b'\1'), der(0x63, *rootdse, der(0x87, b'objectClass'), der(0x30, der(4, b'Netlogon'))))
+    entry = der(0x30, der(2, b'\1'), der(0x64, der(4, b''), der(0x30, der(0x30, der(4, b'Netlogon'), der(0x31, der(4, random(60)))))))
+    write('ldap/cldap.pcap', dialogue(389, query, entry + der(0x30, der(2, b'\1'), der(0x65, der(0x0a, b'\0'), der(4, b''), der(4, b'')))))
+
+    def crc(data):
+        value = 0
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ (0xa6bc if value & 1 else 0)
+        return struct.pack('<H', ~value & 0xffff)
+
+    def link(control, destination, source, user):
+        header = struct.pack('<BBBBHH', 5, 0x64, 5 + len(user), control, destination, source)
+        blocks = [user[n:n + 16] for n in range(0, len(user), 16)]
+        return header + crc(header) + b''.join(block + crc(block) for block in blocks)
+
+    write('dnp3/udp.pcap', dialogue(20000, link(0xc4, 100, 3, bytes.fromhex('c0c1013c0206')),
+                                    link(0x44, 3, 100, bytes.fromhex('c0c18100000102000001')), client=20001))
+
+    def rpc(kind, flags, boot, body):
+        return (struct.pack('<BBBB4s', 4, kind, flags, 0, bytes.fromhex('10000000')) + random(16, 2) + random(16, 3) + random(16, 4)
+                + struct.pack('<IIIHHHHHBB', boot, 1, 0, 0, 0xffff, 0xffff, len(body), 0, 0, 0) + body)
+
+    write('dcerpc/connectionless.pcap', dialogue(34964, rpc(0, 0x20, 0, random(120, 5)), rpc(2, 0x0a, 1, random(80, 6))))
+
+    def syn(acknowledged, flags, initial):
+        return struct.pack('!IHHIHH', acknowledged, 64, flags, initial, 1232, 1232).ljust(1232, b'\0')
+
+    question = b'\x12\x34\0\0\0\1\0\0\0\0\0\0' + dns_name('workstation') + b'\0\1\0\1'
+    reply = question[:2] + b'\x80\0\0\1\0\1\0\0\0\0' + question[12:] + b'\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4' + ip(B)
+    tcp_stream('llmnr/tcp.pcap', 5355, *(struct.pack('!H', len(m)) + m for m in (question, reply)))
+    write('rdp/udp.pcap', dialogue(3389, syn(0xffffffff, 0x0001, 0x5b3f9a11), syn(0x5b3f9a11, 0x0005, 0x77c0ffee), random(200, 7), random(90, 8)))
+
+
 def bittorrent():
     q = lambda t: b'd1:ad2:id20:' + b'abcdefghij0123456789' + b'e1:q4:ping1:t2:' + t + b'1:y1:qe'
     r = lambda t: b'd1:rd2:id20:' + b'mnopqrstuvwxyz123456' + b'e1:t2:' + t + b'1:y1:re'
@@ -268,6 +306,7 @@ def bittorrent():
 
 if __name__ == '__main__':
     bittorrent()
+    datagrams_of_tcp_protocols()
     discovery()
     management()
     telephony()

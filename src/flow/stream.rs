@@ -41,6 +41,7 @@ pub struct StreamBuf {
     start_seen: bool,
     broken: bool,
     restarted: bool,
+    conflicting: bool,
     total: u64,
 }
 
@@ -82,6 +83,9 @@ impl StreamBuf {
 
     /// Appends a segment that starts `known` bytes before the next expected one.
     fn append(&mut self, known: usize, frame: u64, time: Time, len: usize, data: &[u8]) {
+        if let Some(kept) = self.bytes.len().checked_sub(known).and_then(|at| self.bytes.get(at..)) {
+            self.conflicting |= kept.iter().zip(data).any(|(a, b)| a != b);
+        }
         if known >= len {
             return;
         }
@@ -181,6 +185,11 @@ impl<'a> Stream<'a> {
     /// Whether bytes are missing: nothing more will follow `bytes`, though the peer sent more.
     pub fn is_broken(&self) -> bool {
         self.buf.broken
+    }
+
+    /// Whether bytes came again with another content: it is not known what the receiver read.
+    pub fn is_ambiguous(&self) -> bool {
+        self.buf.conflicting
     }
 
     /// Whether bytes before `bytes` were given up because of a gap.

@@ -186,7 +186,7 @@ impl Undecided {
             Transport::Udp => Dir::BOTH.iter().all(|&dir| self.head.count(dir) > 0),
             Transport::Tcp => Dir::BOTH.iter().all(|&dir| {
                 let stream = self.head.stream(dir).view();
-                stream.start_seen() && !stream.is_broken() && !stream.bytes().is_empty()
+                stream.start_seen() && !stream.is_broken() && !stream.is_ambiguous() && !stream.bytes().is_empty()
             }),
         }
     }

@@ -1,13 +1,21 @@
-//! DCE/RPC over TCP, connection-oriented (C706 section 12.6.3.1, MS-RPCE).
+//! DCE/RPC: connection-oriented over TCP (C706 section 12.6.3.1, MS-RPCE), connectionless over UDP (section 12.5.3.1).
 //!
 //! ```text
 //! 05 | 00..01 | type | flags | data representation (4) | fragment length (2) | auth length (2) | call ID (4)
 //! ```
 //! The first byte of the data representation says the byte order: 10 little-endian, 00 big-endian.
+//!
+//! ```text
+//! 04 | type | flags (2) | data representation (3) | serial | object (16) | interface (16) | activity (16) | boot time (4)
+//!    | interface version (4) | sequence (4) | operation (2) | hints (4) | length (2) | fragment (2) | auth | serial
+//! ```
 
-use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::datagrams::{self, Shape};
+use super::dialogue::{self, Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain, le16};
-use super::{Bits, Family};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::packet::Transport;
 
 /// A bind: five fixed bytes, a type, flags and a length, over 50 bits. From a client alone it may be a probe.
 static BIND: Family = Family { id: "dcerpc.client-pdu", cap: Bits::whole(24) };
@@ -19,10 +27,67 @@ static MIDDLE: [Family; 2] = [
     Family { id: "dcerpc.server-chain", cap: Bits::whole(14) },
 ];
 
+/// Version, type, representation and a length that fits the datagram: over 50 bits.
+static DATAGRAM: Family = Family { id: "dcerpc.datagram", cap: Bits::whole(24) };
+/// A response of the activity that asked: 128 random bits that come back.
+static ACTIVITY: Family = Family { id: "dcerpc.activity-echo", cap: Bits::whole(14) };
+
+static SHAPE: Shape = Shape {
+    message: &DATAGRAM,
+    first: 22,
+    further: 1,
+    form: "a header of connectionless DCE/RPC whose length fits the datagram",
+    answer: &ACTIVITY,
+    answered: 14,
+    link: "the response is of the request's activity",
+};
+
 /// The recogniser.
 pub(super) struct Dcerpc;
 
-impl Dialogue for Dcerpc {
+impl Protocol for Dcerpc {
+    fn name(&self) -> &'static str {
+        OverTcp::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        OverTcp::REFERENCE
+    }
+
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 4,
+            1 => byte <= 10,
+            4 => matches!(byte, 0 | 0x10),
+            _ => true,
+        }
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() == Transport::Tcp {
+            return dialogue::assess(&OverTcp, head);
+        }
+        let reading = datagrams::read(head, |d| {
+            let (&[4, kind @ 0..=10, _, _, order @ (0 | 0x10), 0..=3, 0, _], _) = d.bytes.split_first_chunk()? else {
+                return None;
+            };
+            let length = if order == 0 { be16(d.bytes, 74)? } else { le16(d.bytes, 74)? };
+            let (activity, authenticated) = (d.bytes.get(40..56)?, *d.bytes.get(78)? != 0);
+            let fits = d.len == HEADER + length || authenticated && d.len > HEADER + length;
+            fits.then_some((kind, activity))
+        });
+        // A request, a ping or an acknowledgement is answered by anything else.
+        let finding = datagrams::judge(&reading, &SHAPE, |a, b| a.0 == 0 && b.0 != 0 && a.1 == b.1);
+        reading.conclude(finding)
+    }
+}
+
+/// Bytes of a connectionless header.
+const HEADER: usize = 80;
+
+struct OverTcp;
+
+impl Dialogue for OverTcp {
     const NAME: &'static str = "dcerpc";
     const REFERENCE: &'static str = "C706, MS-RPCE";
 

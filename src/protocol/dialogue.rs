@@ -20,6 +20,10 @@ pub(super) trait Dialogue: Sync {
     /// Whether both sides speak alike, so that the bytes do not show who serves.
     const SYMMETRIC: bool = false;
 
+    /// Whether servers of this protocol are known to answer in ways that no specification allows, or in none: then an
+    /// answer that is foreign excludes the protocol only where the client did not speak it either.
+    const FORGIVING: bool = false;
+
     /// Judges what the client sent first; there is at least one byte.
     fn client(&self, bytes: &[u8]) -> Opening;
 
@@ -194,7 +198,8 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
     let asked = said(client, Role::Client);
     let answered = said(server, Role::Server);
     if server.start_seen() && matches!(answered, Opening::Foreign) {
-        return Assessment::Excluded;
+        let asked_so = D::FORGIVING && matches!(asked, Opening::Spoken(_));
+        return if asked_so { Assessment::NotNow } else { Assessment::Excluded };
     }
     // What a side said is something else, whatever follows; only the other side can say more.
     match (&asked, &answered) {

@@ -1,22 +1,74 @@
-//! DNP3 over TCP: link frames with a CRC over their header (IEEE 1815 section 9.2).
+//! DNP3 over TCP and UDP: link frames with a CRC over their header (IEEE 1815 section 9.2).
 //!
 //! ```text
 //! 05 64 | length 5..255 | control | destination (2, LE) | source (2, LE) | CRC (2, LE) | blocks of 16 with a CRC each
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::datagrams::{self, Shape};
+use super::dialogue::{self, Dialogue, Opening, Said};
 use super::framing::{chain, le16};
-use super::{Bits, Family};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::packet::Transport;
 
 /// The start bytes, a length and the CRC: 33 bits a frame. From a master alone it may be a probe.
 static MASTER: Family = Family { id: "dnp3.master-frames", cap: Bits::whole(24) };
 /// The same from the outstation.
 static OUTSTATION: Family = Family { id: "dnp3.outstation-frames", cap: Bits::whole(30) };
 
+/// The same in a datagram.
+static DATAGRAM: Family = Family { id: "dnp3.datagram", cap: Bits::whole(26) };
+/// A frame back from where one went: 32 bits of addresses, the other way round. Both are often small numbers.
+static BACK: Family = Family { id: "dnp3.addresses-swapped", cap: Bits::whole(8) };
+
+static SHAPE: Shape = Shape {
+    message: &DATAGRAM,
+    first: 22,
+    further: 2,
+    form: "a link header with the right CRC",
+    answer: &BACK,
+    answered: 8,
+    link: "the outstation's frame has the master's addresses the other way round",
+};
+
 /// The recogniser.
 pub(super) struct Dnp3;
 
-impl Dialogue for Dnp3 {
+impl Protocol for Dnp3 {
+    fn name(&self) -> &'static str {
+        OverTcp::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        OverTcp::REFERENCE
+    }
+
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        match at {
+            0 => byte == 5,
+            1 => byte == 0x64,
+            _ => true,
+        }
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() == Transport::Tcp {
+            return dialogue::assess(&OverTcp, head);
+        }
+        let reading = datagrams::read(head, |d| {
+            frame(d.bytes)?;
+            let control = *d.bytes.get(3)?;
+            Some((control & 0x80 != 0, le16(d.bytes, 4)?, le16(d.bytes, 6)?))
+        });
+        // Only the master sets the direction bit.
+        let finding = datagrams::judge(&reading, &SHAPE, |a, b| a.0 && !b.0 && (a.1, a.2) == (b.2, b.1));
+        reading.conclude(finding)
+    }
+}
+
+struct OverTcp;
+
+impl Dialogue for OverTcp {
     const NAME: &'static str = "dnp3";
     const REFERENCE: &'static str = "IEEE 1815";
 

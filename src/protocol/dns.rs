@@ -45,7 +45,7 @@ impl Protocol for Dns {
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Udp => judge(head, Dialect::Dns, &WEIGHTS),
-            Transport::Tcp => over_tcp(head),
+            Transport::Tcp => over_tcp(head, Dialect::Dns, &WEIGHTS),
         }
     }
 }
@@ -94,16 +94,17 @@ pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Ass
 }
 
 /// The first message of a TCP direction, once all of it has come.
-fn first_message(stream: Stream<'_>) -> Option<Message<'_>> {
+fn first_message(stream: Stream<'_>, dialect: Dialect) -> Option<Message<'_>> {
     let (length, rest) = stream.bytes().split_first_chunk::<2>()?;
     let length = usize::from(u16::from_be_bytes(*length));
     let message = Message::new(rest.get(..length)?, length)?;
-    (message.dialect() == Dialect::Dns).then_some(message)
+    (message.dialect() == dialect).then_some(message)
 }
 
-fn over_tcp(head: &Head<'_>) -> Assessment {
+/// Judges the first messages of a TCP connection, each behind its length, as messages of `dialect`.
+pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Assessment {
     let streams = Dir::BOTH.map(|dir| head.stream(dir));
-    let messages = streams.map(first_message);
+    let messages = streams.map(|stream| first_message(stream, dialect));
     let spoke = messages.map(|m| m.is_some());
     let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
     if spoke == [false; 2] {
@@ -117,7 +118,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
     let frames: Vec<u64> = Dir::BOTH.into_iter().filter(|d| *d.of(&spoke)).filter_map(frame).collect();
     let text = "a length, then a message that ends with it: header, names, types and counts";
     let mut finding = Finding {
-        evidence: vec![item(&MESSAGE, 20, frames.clone(), text)],
+        evidence: vec![item(weights.message, weights.first, frames.clone(), text)],
         spoke,
         details: messages.iter().flatten().take(1).map(|m| ("qname", m.name())).collect(),
         ..Finding::default()
@@ -126,7 +127,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         let answered =
             if a.is_answered_by(b) { Some(Dir::Responder) } else { b.is_answered_by(a).then_some(Dir::Originator) };
         if let Some(server) = answered {
-            finding.evidence.push(item(&ANSWER, 14, frames, "the response echoes the query's ID and question"));
+            finding.evidence.push(item(weights.answer, 14, frames, "the response echoes the query's ID and question"));
             finding.server = Some(server);
             finding.settled = true;
         }

@@ -9,6 +9,9 @@ static REQUEST: Family = Family { id: "http.request", cap: Bits::whole(24) };
 /// "HTTP/1.x nnn": 80 bits by chance; what answers so is HTTP by definition.
 static STATUS: Family = Family { id: "http.status", cap: Bits::whole(32) };
 
+/// An HTML document right after a request: the answer of HTTP/0.9. Some 40 bits; but others may hand out HTML.
+static DOCUMENT: Family = Family { id: "http.document", cap: Bits::whole(8) };
+
 /// The registered methods that are in use (RFC 9110 section 9, RFC 4918, RFC 3253, UPnP, SSTP).
 const METHODS: &[&str] = &[
     "GET",
@@ -50,6 +53,7 @@ pub(super) struct Http;
 impl Dialogue for Http {
     const NAME: &'static str = "http";
     const REFERENCE: &'static str = "RFC 9112";
+    const FORGIVING: bool = true;
 
     fn client(&self, bytes: &[u8]) -> Opening {
         match text::command(bytes, METHODS) {
@@ -84,9 +88,34 @@ impl Dialogue for Http {
                     .unfinished(unfinished)
                     .into()
             }
-            (Start::Same, Some(rest)) if rest.len() >= 5 => Opening::Foreign,
+            (Start::Same, Some(rest)) if rest.len() >= 5 => self.malformed(bytes, client),
             (Start::Same, _) => Opening::Short,
+            (Start::Other, _) => self.malformed(bytes, client),
             (start, _) => start.then(|| Opening::Foreign),
+        }
+    }
+}
+
+impl Http {
+    /// Answers that clients take though they are not well-formed: white space or rubbish before the status line, a version
+    /// that does not exist, no status line at all (RFC 1945 section 5).
+    fn malformed(&self, bytes: &[u8], client: &[u8]) -> Opening {
+        let start = bytes.get(..bytes.len().min(16)).unwrap_or_default();
+        let asked = !client.is_empty() && matches!(self.client(client), Opening::Spoken(_));
+        let document = text::start_any_case(bytes.trim_ascii_start(), b"<html") == Start::Same
+            || text::start_any_case(bytes.trim_ascii_start(), b"<!doctype html") == Start::Same;
+        match text::contains(start, b"HTTP/") {
+            true if asked => {
+                Said::new(&STATUS, 16, "a status line that is not well-formed").variant("malformed").into()
+            }
+            // The beginning is HTTP's own, whatever became of the rest.
+            true => Opening::Neutral,
+            // The client's half may yet come: captures put packets of the two directions in the wrong order.
+            false if client.is_empty() && document => Opening::Short,
+            false if asked && document => {
+                Said::new(&DOCUMENT, 8, "an HTML document without a status line").variant("0.9").into()
+            }
+            false => Opening::Foreign,
         }
     }
 }
@@ -149,7 +178,8 @@ mod tests {
     #[test]
     fn a_server_proves_it_whatever_the_client_said() {
         assert_eq!(found(&Http, b"\x16\x03\x01", ANSWER).unwrap().spoke, [false, true]);
-        assert!(excluded(&Http, REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n"));
+        assert!(found(&Http, REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n").is_none());
+        assert!(excluded(&Http, b"hello\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"));
     }
 
     #[test]
@@ -160,6 +190,24 @@ mod tests {
             assert!(found(&Http, other, b"").is_none(), "{other:?}");
         }
         let wants_tls = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-        assert!(excluded(&Http, REQUEST, wants_tls));
+        assert!(found(&Http, REQUEST, wants_tls).is_none());
+    }
+
+    #[test]
+    fn what_clients_put_up_with_is_http() {
+        for answer in [
+            &b"http/1.1 200 ok\r\n\r\n"[..],
+            b"HTTP/2.1 200 ok\r\n\r\n",
+            b"\r\n\r\nHTTP/1.1 200 ok\r\n\r\n",
+            b"HTTP/1.1 2XX ok\r\n",
+        ] {
+            assert_eq!(found(&Http, REQUEST, answer).unwrap().spoke, [true, true]);
+            assert!(found(&Http, b"hello\r\n", answer).is_none());
+        }
+        let old = found(&Http, b"GET /a\r\n", b"<HTML>\n<HEAD>").unwrap();
+        assert_eq!((old.variant.as_deref(), old.spoke), (Some("0.9"), [true, true]));
+        // Anything may be an answer of HTTP/0.9, so nothing excludes it, and nothing is named.
+        assert!(found(&Http, b"GET /a\r\n", b"0123456789").is_none() && !excluded(&Http, b"GET /a\r\n", b"0123456789"));
+        assert!(!excluded(&Http, REQUEST, b"0123456789") && excluded(&Http, b"\x01\x02\r\n", b"0123456789"));
     }
 }

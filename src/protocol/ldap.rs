@@ -1,4 +1,4 @@
-//! LDAP: BER messages, each a sequence of a message ID and an operation (RFC 4511 section 4.1.1).
+//! LDAP over TCP, and the same in datagrams (RFC 1798, MS-ADTS 6.3.3): BER messages, each a sequence of a message ID and an operation (RFC 4511 section 4.1.1).
 //!
 //! ```text
 //! 30 length | 02 n message ID (n) | operation tag | length | …
@@ -7,8 +7,11 @@
 //! result:         61, 65, 78 … length | 0A 01 code | 04 length matched DN | …
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family};
+use super::datagrams::{self, Shape};
+use super::dialogue::{self, Dialogue, Opening, Said};
+use super::{Assessment, Bits, Family, Protocol};
+use crate::flow::Head;
+use crate::packet::Transport;
 
 /// Nested lengths, an ID and an operation of the right side with its first fields: about 50 bits; SNMP over TCP shares
 /// the first bytes. From a client alone it may be a probe.
@@ -18,10 +21,55 @@ static RESPONSE: Family = Family { id: "ldap.response", cap: Bits::whole(24) };
 /// The response bears the ID of the first request, a small number.
 static ECHO: Family = Family { id: "ldap.message-id-echo", cap: Bits::whole(6) };
 
+/// A datagram that is one message, by the same signs.
+static DATAGRAM: Family = Family { id: "ldap.datagram", cap: Bits::whole(22) };
+
+static SHAPE: Shape = Shape {
+    message: &DATAGRAM,
+    first: 20,
+    further: 1,
+    form: "a message of LDAP whose nested lengths agree",
+    answer: &ECHO_UDP,
+    answered: 10,
+    link: "the response bears the request's message ID",
+};
+/// A response with the ID of a request before it.
+static ECHO_UDP: Family = Family { id: "ldap.datagram-answer", cap: Bits::whole(10) };
+
 /// The recogniser.
 pub(super) struct Ldap;
 
-impl Dialogue for Ldap {
+impl Protocol for Ldap {
+    fn name(&self) -> &'static str {
+        OverTcp::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        OverTcp::REFERENCE
+    }
+
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || byte == 0x30
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() == Transport::Tcp {
+            return dialogue::assess(&OverTcp, head);
+        }
+        let reading = datagrams::read(head, |d| {
+            let message = message(d.bytes)?;
+            let request = matches!(OverTcp.client(d.bytes), Opening::Spoken(_));
+            let response = matches!(OverTcp.server(d.bytes, &[]), Opening::Spoken(_));
+            (request || response).then_some((message.id, request))
+        });
+        let finding = datagrams::judge(&reading, &SHAPE, |a, b| a.1 && !b.1 && a.0 == b.0);
+        reading.conclude(finding)
+    }
+}
+
+struct OverTcp;
+
+impl Dialogue for OverTcp {
     const NAME: &'static str = "ldap";
     const REFERENCE: &'static str = "RFC 4511";
 

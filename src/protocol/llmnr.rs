@@ -3,6 +3,7 @@
 use super::dns::{self, Weights};
 use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
+use crate::packet::Transport;
 use crate::wire::dns::Dialect;
 
 /// Link-Local Multicast Name Resolution.
@@ -29,7 +30,11 @@ impl Protocol for Llmnr {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        dns::judge(head, Dialect::Llmnr, &WEIGHTS)
+        match head.transport() {
+            Transport::Udp => dns::judge(head, Dialect::Llmnr, &WEIGHTS),
+            // Answers that do not fit a datagram, and reverse lookups (RFC 4795 section 2.4).
+            Transport::Tcp => dns::over_tcp(head, Dialect::Llmnr, &WEIGHTS),
+        }
     }
 }
 

@@ -35,17 +35,24 @@ impl Protocol for Quic {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let mut short = 0;
+        let (mut short, mut older) = (0, 0);
         let reading = datagrams::read(head, |d| match d.bytes.first()? {
             0x80.. if d.len >= 15 => Long::new(d.bytes, d.len),
             0x40..0x80 => {
                 short += 1;
                 None
             }
+            // Google's, without a version: of the client with its connection ID, of the server without.
+            flags if flags & 0xc8 == 0x08 => {
+                older += 1;
+                None
+            }
             _ => None,
         });
         if reading.hits.is_empty() {
-            return google(head).unwrap_or_else(|| reading.nothing());
+            // In the middle of a connection nothing but such headers may come.
+            let middle = short + older >= 2;
+            return google(head).unwrap_or_else(|| if middle { Assessment::NotNow } else { reading.nothing() });
         }
         let foreign = reading.misses.iter().sum::<u64>().saturating_sub(short);
         if foreign > reading.hits.len() as u64 {

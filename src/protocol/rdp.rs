@@ -1,12 +1,15 @@
-//! RDP: an X.224 connection request with a cookie or a negotiation request (MS-RDPBCGR 2.2.1.1 and 2.2.1.2).
+//! RDP, also over UDP (MS-RDPEUDP): an X.224 connection request with a cookie or a negotiation request (MS-RDPBCGR 2.2.1.1 and 2.2.1.2).
 //!
 //! ```text
 //! 01 | flags | 08 00 | protocols (4, LE)      RDP Negotiation Request
 //! 02 | flags | 08 00 | protocol (4, LE)       Response          03 | 00 | 08 00 | code (4, LE)    Failure
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family, text};
+use super::datagrams::{self, Shape};
+use super::dialogue::{self, Dialogue, Opening, Said};
+use super::{Assessment, Bits, Family, Protocol, text};
+use crate::flow::Head;
+use crate::packet::Transport;
 use crate::wire::tpkt::{Tpkt, X224, packets};
 
 /// The cookie is 17 bytes of fixed text; the negotiation request has over 50 fixed bits on top of TPKT.
@@ -14,10 +17,94 @@ static REQUEST: Family = Family { id: "rdp.connection-request", cap: Bits::whole
 /// The same for the answer.
 static CONFIRM: Family = Family { id: "rdp.connection-confirm", cap: Bits::whole(28) };
 
+/// A SYN of MS-RDPEUDP: no sequence number to acknowledge (FFFFFFFF), two MTUs and zeros up to a size of about 1,200.
+static SYN: Family = Family { id: "rdp.udp-syn", cap: Bits::whole(24) };
+/// The answer acknowledges the client's initial sequence number: 32 random bits.
+static SYN_ACK: Family = Family { id: "rdp.udp-syn-ack", cap: Bits::whole(14) };
+
+static SHAPE: Shape = Shape {
+    message: &SYN,
+    first: 22,
+    further: 1,
+    form: "a SYN of RDP over UDP, padded with zeros",
+    answer: &SYN_ACK,
+    answered: 14,
+    link: "the answer acknowledges the client's initial sequence number",
+};
+
 /// The recogniser.
 pub(super) struct Rdp;
 
-impl Dialogue for Rdp {
+impl Protocol for Rdp {
+    fn name(&self) -> &'static str {
+        OverTcp::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        OverTcp::REFERENCE
+    }
+
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        // Acknowledged sequence number, receive window, flags: SYN, and which extensions follow.
+        match at {
+            6 => byte & 0xe0 == 0,
+            7 => byte & 1 == 1,
+            _ => true,
+        }
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() == Transport::Tcp {
+            return dialogue::assess(&OverTcp, head);
+        }
+        let reading = datagrams::read(head, |d| Syn::new(d.bytes));
+        // Data has no signature, so without the handshake nothing shows it and nothing excludes it.
+        if reading.hits.is_empty() {
+            return Assessment::NotNow;
+        }
+        let opened = reading.answer(|a, b| a.acknowledged == u32::MAX && b.acknowledged == a.initial);
+        let only = reading.hits.iter().all(|hit| hit.message.acknowledged == u32::MAX);
+        match (opened, only) {
+            (Some((asked, reply)), _) => {
+                let frames = vec![asked.datagram.frame, reply.datagram.frame];
+                Assessment::Recognised(super::Finding {
+                    evidence: vec![
+                        datagrams::item(&SYN, SHAPE.first, frames.clone(), SHAPE.form),
+                        datagrams::item(&SYN_ACK, SHAPE.answered, frames, SHAPE.link),
+                    ],
+                    spoke: [true; 2],
+                    server: Some(reply.datagram.dir),
+                    settled: true,
+                    ..super::Finding::default()
+                })
+            }
+            (None, true) => reading.conclude(datagrams::judge(&reading, &SHAPE, |_, _| false)),
+            (None, false) => Assessment::NotNow,
+        }
+    }
+}
+
+/// The handshake of RDP over UDP (MS-RDPEUDP 2.2.2.1 and 2.2.2.2).
+#[derive(Clone, Copy, Debug)]
+struct Syn {
+    acknowledged: u32,
+    initial: u32,
+}
+
+impl Syn {
+    /// All of it in network order: acknowledged (4) | window (2) | flags (2) | initial (4) | MTU up (2) | MTU down (2).
+    fn new(bytes: &[u8]) -> Option<Self> {
+        let (&[a, b, c, d, _, _, f1, f2, i, j, k, l, u1, u2, d1, d2], rest) = bytes.split_first_chunk()?;
+        let mtu = |n| (1132..=1232).contains(&u16::from_be_bytes(n));
+        let padded = rest.len() >= 1000 && rest.iter().skip(80).all(|&b| b == 0);
+        let syn = f2 & 1 == 1 && f1 & 0xe0 == 0 && mtu([u1, u2]) && mtu([d1, d2]) && padded;
+        syn.then(|| Self { acknowledged: u32::from_be_bytes([a, b, c, d]), initial: u32::from_be_bytes([i, j, k, l]) })
+    }
+}
+
+struct OverTcp;
+
+impl Dialogue for OverTcp {
     const NAME: &'static str = "rdp";
     const REFERENCE: &'static str = "MS-RDPBCGR";
 

@@ -1,8 +1,8 @@
 //! SIP over UDP and TCP.
 
 use super::datagrams::{self, Shape, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
-use crate::flow::{Dir, Head};
+use super::{Assessment, Bits, Family, Finding, Protocol, text};
+use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::sip::Sip as Message;
 
@@ -71,6 +71,11 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         [b'A'..=b'Z', b'A'..=b'Z', ..] => Message::new(s.bytes()),
         _ => None,
     });
+    // Some answer a request of HTTP as if it had been SIP's; it was not.
+    let http = |s: &Stream<'_>| text::line(s.bytes()).is_some_and(|(line, _)| line.ends_with(b" HTTP/1.1"));
+    if streams.iter().any(http) {
+        return Assessment::Excluded;
+    }
     if messages.iter().all(Option::is_none) {
         let foreign = |b: &[u8]| {
             b.first().is_some_and(|b| !b.is_ascii_uppercase() && !matches!(b, b'\r' | b'\n')) || b.len() > 2000

@@ -57,6 +57,7 @@ impl Dialogue for Tls {
         match bytes.first() {
             Some(b'H') => return told(bytes),
             Some(21) => return alert(bytes),
+            Some(0x80..) => return ssl2_answer(bytes),
             _ => {}
         }
         let hello = match opening(bytes, 2) {
@@ -137,6 +138,27 @@ fn ssl2_hello(bytes: &[u8]) -> Opening {
         && (16..=32).contains(&nonce)
         && u32::from(length) == 9 + u32::from(ciphers) + u32::from(session) + u32::from(nonce);
     Opening::or_foreign(sane.then(|| Said::new(&CLIENT, 22, "SSL 2.0 client hello whose lengths add up")))
+}
+
+/// An SSL 2.0 server hello (draft-hickman-netscape-ssl-00 section 2.6): lengths of certificate, ciphers and connection ID.
+fn ssl2_answer(bytes: &[u8]) -> Opening {
+    let Some((&[high, low, kind, hit, certificate, 0, 2, c1, c2, s1, s2, n1, n2], _)) = bytes.split_first_chunk()
+    else {
+        return if bytes.len() < 13 && bytes.get(2).is_none_or(|&kind| kind == 4) {
+            Opening::Short
+        } else {
+            Opening::Foreign
+        };
+    };
+    let sum: u32 = [[c1, c2], [s1, s2], [n1, n2]].iter().map(|n| u32::from(u16::from_be_bytes(*n))).sum();
+    let sane = kind == 4
+        && hit <= 1
+        && certificate <= 1
+        && u16::from_be_bytes([s1, s2]).is_multiple_of(3)
+        && u32::from(u16::from_be_bytes([high & 0x7f, low])) == 11 + sum;
+    Opening::or_foreign(
+        sane.then(|| Said::new(&SERVER, 24, "SSL 2.0 server hello whose lengths add up").variant("ssl2")),
+    )
 }
 
 fn alert(bytes: &[u8]) -> Opening {

@@ -171,10 +171,10 @@ impl<'a> Message<'a> {
             return Dialect::Mdns;
         }
         // RFC 4795 section 2.1.1: one question, nothing else in a query, no recursion; names of a single label, or below
-        // "local", which DNS does not serve.
+        // "local", which DNS does not serve, or of an address. Resolvers that ask for that without recursion use EDNS.
         let [questions, answers, authority, additional] = self.counts;
         let unqualified = (labels.len() == 1 && matches!(self.kind, 1 | 28 | 255)) || (local && additional == 0);
-        let single = unqualified && questions == 1 && !self.name().ends_with("arpa");
+        let single = unqualified && questions == 1;
         let query = !response && answers == 0 && authority == 0;
         if self.flags & 0x7fff & !0x0700 == 0
             && self.flags & 0x0100 == 0

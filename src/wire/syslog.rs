@@ -51,6 +51,12 @@ impl Syslog {
             {
                 Form::Rfc3164
             }
+            // The same with a time stamp of RFC 3339, as rsyslog forwards by default.
+            [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', _, _, b':', ..]
+                if [y1, y2, y3, y4, m1, m2, d1, d2].into_iter().all(digit) =>
+            {
+                Form::Rfc3164
+            }
             _ => Form::Bare,
         };
         Some(Self { form, priority })
@@ -66,6 +72,7 @@ mod tests {
         let form = |text: &str| Syslog::new(text.as_bytes()).map(|s| s.form);
         assert_eq!(form("<34>1 2003-10-11T22:14:15.003Z host su - ID47 - failed"), Some(Form::Rfc5424));
         assert_eq!(form("<34>Oct 11 22:14:15 host su: failed"), Some(Form::Rfc3164));
+        assert_eq!(form("<13>2013-09-12T19:16:34.457849+04:00 host su: failed"), Some(Form::Rfc3164));
         assert_eq!(form("<13>something happened"), Some(Form::Bare));
         assert_eq!(form("<192>Oct 11 22:14:15 host su: failed"), None);
         assert_eq!(form("<html>"), None);
