@@ -10,10 +10,12 @@
 //! | [`protocol`] | recognisers, evidence | `wire`, the head |
 //! | [`registry`] | IANA's assignments, claims, lore | nothing |
 //! | [`verdict`] | claim against observation | `protocol`, `registry` |
-//! | [`report`] | one file per output format | `verdict`, evidence |
+//! | [`process`] | who owns a port of this machine | `packet` |
+//! | [`report`] | one file per output format | `verdict`, evidence, `process` |
 //! | [`capture`] | capture files and interfaces | frames |
 //! | [`pipeline`] | threads, channels, shards, merge, counters | all of those |
 //! | `sandbox` | what the process may no longer do (Linux) | nothing |
+//! | [`view`] | the full screen: model and drawing | `report`, `verdict`, evidence |
 //! | [`cli`] | arguments and subcommands | everything |
 //!
 //! `tests/layers.rs` enforces the table.
@@ -23,10 +25,13 @@ pub mod cli;
 pub mod flow;
 pub mod packet;
 pub mod pipeline;
+#[cfg(target_os = "linux")]
+pub mod process;
 pub mod protocol;
 pub mod registry;
 pub mod report;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 pub mod verdict;
+pub mod view;
 pub mod wire;

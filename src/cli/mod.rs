@@ -10,7 +10,15 @@ mod inputs;
 #[cfg(target_os = "linux")]
 mod interfaces;
 #[cfg(target_os = "linux")]
+mod listen;
+#[cfg(target_os = "linux")]
 mod live;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)]
+mod metrics;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)]
+mod notify;
 mod out;
 pub mod port;
 mod read;
@@ -46,8 +54,15 @@ enum Command {
     Explain(explain::Args),
     /// Say what the registry claims of ports or services, and whether traffic could ever confirm it.
     Port(port::Args),
+    /// Say what listens on this machine: who holds each port, and what the registry claims of it.
+    #[cfg(target_os = "linux")]
+    Listen(listen::Args),
     /// Show, update, compare or reset the registry in use.
     Registry(registry::Args),
+    /// Answer questions about who owns a flow; for the program itself.
+    #[cfg(target_os = "linux")]
+    #[command(name = crate::process::helper::SUBCOMMAND, hide = true)]
+    OwnerHelper,
 }
 
 const EXAMPLES: &str = "\
@@ -106,6 +121,10 @@ pub fn main() -> ExitCode {
             let mut out = BufWriter::new(io::stdout().lock());
             port::run(args, &mut out).and_then(|code| out.flush().map(|()| code))
         }
+        #[cfg(target_os = "linux")]
+        Command::Listen(args) => listen::run(args),
+        #[cfg(target_os = "linux")]
+        Command::OwnerHelper => crate::process::helper::serve(io::stdin().lock(), io::stdout().lock()).map(|()| 0),
         Command::Registry(args) => {
             let mut out = BufWriter::new(io::stdout().lock());
             registry::run(args, &mut out).and_then(|code| out.flush().map(|()| code))

@@ -60,7 +60,7 @@ impl<W: Write> Csv<W> {
     }
 
     fn wanted(&self, entry: &Entry) -> bool {
-        let verdict = self.choice.only.as_ref().is_none_or(|only| only.contains(&entry.line.verdict));
+        let verdict = self.choice.only.as_ref().is_none_or(|only| only.contains(&entry.verdict));
         verdict && (entry.band.is_none() || entry.band >= self.choice.min_band)
     }
 }

@@ -49,8 +49,8 @@ impl Column {
 /// One row, all texts already escaped.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    /// Colours the first cell.
-    pub verdict: Verdict,
+    /// Colours the first cell, if it is a verdict.
+    pub colour: Option<Verdict>,
     /// One text a column.
     pub cells: Vec<String>,
     /// Why.
@@ -59,17 +59,23 @@ pub(super) struct Line {
     pub attention: bool,
 }
 
-/// Writes the heading and the rows.
-pub(super) fn write(columns: &[Column], lines: &[Line], screen: Screen, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the heading and the rows. `last` heads the column of the WHY.
+pub(super) fn write(
+    columns: &[Column],
+    last: &str,
+    lines: &[Line],
+    screen: Screen,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let plan = Plan::new(columns, lines, screen);
     let titles: Vec<String> = columns.iter().map(|column| column.title.to_owned()).collect();
     let mut heading = plan.join(columns, &titles, None);
     if plan.why.is_some() {
-        heading.push_str("  WHY");
+        heading.extend(["  ", last]);
     }
     writeln!(out, "{}", screen.bold(heading.trim_end()))?;
     for line in lines {
-        let first = plan.join(columns, &line.cells, Some((screen, line.verdict)));
+        let first = plan.join(columns, &line.cells, line.colour.map(|verdict| (screen, verdict)));
         match plan.why {
             Some(room) => {
                 let mut wrapped = limited(&line.why, room).into_iter();
@@ -236,14 +242,14 @@ mod tests {
 
     fn show(place: &str, width: Option<usize>) -> Vec<String> {
         let line = Line {
-            verdict: Verdict::Mismatch,
+            colour: Some(Verdict::Mismatch),
             cells: ["mismatch", place, "a-long-service-name", "12"].map(str::to_owned).to_vec(),
             why: "10.0.0.1 <- 9 clients; reset echoes the session ID; frames 1, 2".into(),
             attention: true,
         };
         let screen = width.map_or(Screen::PLAIN, |width| Screen { width, cut: true, colour: false });
         let mut out = Vec::new();
-        write(&COLUMNS, &[line], screen, &mut out).unwrap();
+        write(&COLUMNS, "WHY", &[line], screen, &mut out).unwrap();
         String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
     }
 

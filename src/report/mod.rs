@@ -4,6 +4,9 @@ mod community;
 mod csv;
 mod jsonl;
 mod layout;
+#[cfg(target_os = "linux")]
+pub mod listen;
+pub mod prometheus;
 mod rows;
 mod table;
 pub mod text;
@@ -13,6 +16,7 @@ pub mod why;
 pub use community::community_id;
 pub use csv::{Choice, Csv};
 pub use jsonl::Jsonl;
+pub use rows::{ORDER, cells, claim_text, names_of};
 pub use table::{By, Style, Table};
 
 use crate::packet::Endpoint;

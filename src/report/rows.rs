@@ -48,6 +48,7 @@ pub(super) const BY_FLOW: [Column; 8] = [
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub line: Line,
+    pub verdict: Verdict,
     pub band: Option<Band>,
     pub bytes: u64,
     /// What the row is about; of a flow, the server's.
@@ -64,40 +65,29 @@ pub(super) struct Entry {
 impl Entry {
     /// Rows by this key: by verdict, band, bytes, port.
     pub(super) fn place(&self) -> impl Ord + use<> {
-        let rank = ORDER.iter().position(|verdict| *verdict == self.line.verdict);
+        let rank = ORDER.iter().position(|verdict| *verdict == self.verdict);
         (rank, Reverse(self.band), Reverse(self.bytes), self.key, self.capture, self.flow)
     }
 
     /// A row by port or by endpoint.
     pub(super) fn row(row: &PortRow, capture: usize) -> Option<Self> {
         let (shown, only_likely) = row.shown()?;
-        let (flows, _, bytes) = row.totals();
-        let mark = if only_likely { "?" } else { "" };
-        let mixed = row.mixed();
-        let bytes = if mixed { shown.bytes } else { bytes };
-        let mut cells = vec![format!("{}{mark}", shown.verdict), port(row.key.port, row.key.transport)];
-        if let Some(server) = row.key.server {
-            cells.push(server.to_string());
-        }
-        let services: Vec<&str> = row.services.iter().map(String::as_str).collect();
-        cells.push(claim(row.state, &services, row.other_transports));
-        cells.push(observed(shown));
-        cells.push(sure(shown.band));
-        cells.push(if shown.flows == flows { few(flows) } else { format!("{}/{}", few(shown.flows), few(flows)) });
-        cells.push(size(bytes));
+        let cells = cells(row)?;
+        let (mixed, bytes) = (row.mixed(), shown_bytes(row, shown));
         let attention = match shown.verdict {
             Verdict::Mismatch | Verdict::Contradicted => true,
             Verdict::Unregistered => row.state != State::Dynamic,
             _ => false,
         };
         let line = Line {
-            verdict: shown.verdict,
+            colour: Some(shown.verdict),
             cells,
             why: escape(&why::row(row)).into_owned(),
             attention: attention || mixed || only_likely || !shown.suspected.is_empty(),
         };
         Some(Self {
             line,
+            verdict: shown.verdict,
             band: shown.band,
             bytes,
             key: row.key,
@@ -133,11 +123,12 @@ impl Entry {
         let key = RowKey { port: flow.server.port, transport: flow.transport, server: Some(flow.server.ip) };
         Self {
             line: Line {
-                verdict,
+                colour: Some(verdict),
                 cells,
                 why: escape(&why::flow(flow)).into_owned(),
                 attention: verdict < Verdict::Match,
             },
+            verdict,
             band,
             bytes,
             key,
@@ -149,8 +140,34 @@ impl Entry {
     }
 }
 
+/// The columns of [`BY_PORT`] for a row, those of [`BY_ENDPOINT`] where it has a server.
+pub fn cells(row: &PortRow) -> Option<Vec<String>> {
+    let (shown, only_likely) = row.shown()?;
+    let (flows, ..) = row.totals();
+    let mark = if only_likely { "?" } else { "" };
+    let mut cells = vec![format!("{}{mark}", shown.verdict), port(row.key.port, row.key.transport)];
+    cells.extend(row.key.server.map(|server| server.to_string()));
+    cells.push(claim_text(row));
+    cells.push(names_of(shown));
+    cells.push(sure(shown.band));
+    cells.push(if shown.flows == flows { few(flows) } else { format!("{}/{}", few(shown.flows), few(flows)) });
+    cells.push(size(shown_bytes(row, shown)));
+    Some(cells)
+}
+
+/// Bytes of what the row shows: of all its flows, unless they speak different things.
+fn shown_bytes(row: &PortRow, shown: &Observed) -> u64 {
+    if row.mixed() { shown.bytes } else { row.totals().2 }
+}
+
+/// The claim of a row in few words.
+pub fn claim_text(row: &PortRow) -> String {
+    let services: Vec<&str> = row.services.iter().map(String::as_str).collect();
+    claim(row.state, &services, row.other_transports)
+}
+
 /// The order of rows on the screen: what asks for attention, what is fine, what says nothing.
-pub(super) const ORDER: [Verdict; 6] = [
+pub const ORDER: [Verdict; 6] = [
     Verdict::Mismatch,
     Verdict::Contradicted,
     Verdict::Unregistered,
@@ -180,8 +197,8 @@ pub(super) fn claim(state: State, services: &[&str], other: Transports) -> Strin
     }
 }
 
-/// "openvpn tls-crypt", "esp-in-udp, ike".
-fn observed(shown: &Observed) -> String {
+/// What was observed: "openvpn tls-crypt", "esp-in-udp, ike".
+pub fn names_of(shown: &Observed) -> String {
     let also: Vec<&'static str> = shown.also.iter().copied().collect();
     names(shown.protocol, shown.variants.iter().map(String::as_str), &also)
 }
@@ -200,7 +217,7 @@ fn names<'a>(protocol: &str, variants: impl Iterator<Item = &'a str>, also: &[&s
     escape(&text).into_owned()
 }
 
-fn sure(band: Option<Band>) -> String {
+pub(super) fn sure(band: Option<Band>) -> String {
     band.map_or_else(String::new, |band| band.name().to_owned())
 }
 

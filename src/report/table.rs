@@ -80,7 +80,7 @@ impl<W: Write> Table<W> {
     }
 
     fn wanted(&self, entry: &Entry) -> bool {
-        let verdict = self.style.only.as_ref().is_none_or(|only| only.contains(&entry.line.verdict));
+        let verdict = self.style.only.as_ref().is_none_or(|only| only.contains(&entry.verdict));
         verdict && (entry.band.is_none() || entry.band >= self.style.min_band)
     }
 
@@ -102,12 +102,12 @@ impl<W: Write> Table<W> {
             By::Endpoint => "endpoint",
             By::Flow => "flow",
         };
-        let of = |verdict: Verdict| entries.iter().filter(move |e| e.line.verdict == verdict).count();
+        let of = |verdict: Verdict| entries.iter().filter(move |e| e.verdict == verdict).count();
         let silent = of(Verdict::Insufficient);
         let fold = !self.style.all && self.style.only.is_none();
         let fold_silent = fold && (silent < entries.len() || silent > ALONE);
         let mut matches = 0;
-        let shown = entries.iter().filter(|entry| match entry.line.verdict {
+        let shown = entries.iter().filter(|entry| match entry.verdict {
             Verdict::Match if fold && entry.line.cells.first().is_none_or(|cell| !cell.ends_with('?')) => {
                 matches += 1;
                 // A fold of one saves nothing.
@@ -125,7 +125,7 @@ impl<W: Write> Table<W> {
                 By::Endpoint => &BY_ENDPOINT,
                 By::Flow => &BY_FLOW,
             };
-            layout::write(columns, &lines, self.style.screen, &mut self.out)?;
+            layout::write(columns, "WHY", &lines, self.style.screen, &mut self.out)?;
         }
         if beyond > 0 {
             self.paragraph(&format!("+ {} beyond --top", counted(beyond as u64, noun)))?;
@@ -135,7 +135,7 @@ impl<W: Write> Table<W> {
             self.paragraph(&format!("+ {} more {noun}s match  (--all)", thousands(folded as u64)))?;
         }
         if fold_silent && silent > 0 {
-            let silent = entries.iter().filter(|e| e.line.verdict == Verdict::Insufficient);
+            let silent = entries.iter().filter(|e| e.verdict == Verdict::Insufficient);
             let text = insufficient(silent, &self.rows.probers, noun);
             self.paragraph(&text)?;
         }
@@ -158,7 +158,7 @@ impl<W: Write> Table<W> {
 
     fn closing(&mut self, entries: &[Entry], summary: &Summary) -> io::Result<()> {
         let counts = ORDER.iter().filter_map(|verdict| {
-            let count = entries.iter().filter(|entry| entry.line.verdict == *verdict).count();
+            let count = entries.iter().filter(|entry| entry.verdict == *verdict).count();
             (count > 0).then(|| format!("{} {verdict}", thousands(count as u64)))
         });
         let verdicts = counts.collect::<Vec<_>>().join(", ");
@@ -232,7 +232,7 @@ impl<W: Write> Table<W> {
 
     /// What to ask next: why the first row that needs attention is what it is.
     fn next(&self, entries: &[Entry], summary: &Summary) -> Option<String> {
-        let entry = entries.iter().find(|entry| entry.line.verdict < Verdict::Match || entry.line.attention)?;
+        let entry = entries.iter().find(|entry| entry.verdict < Verdict::Match || entry.line.attention)?;
         let capture = summary.captures.get(entry.capture)?;
         let choice = match entry.flow {
             Some(flow) => format!("--flow {flow}"),

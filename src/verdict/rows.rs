@@ -235,6 +235,22 @@ impl Rows {
         }
     }
 
+    /// The rows by port alone of those endpoints whose address `keep` takes.
+    #[must_use]
+    pub fn by_port(self, keep: impl Fn(Ip) -> bool) -> Self {
+        let mut all = Self::new(false);
+        for mut row in self.rows.into_values().filter(|row| row.key.server.is_none_or(&keep)) {
+            row.key.server = None;
+            all.absorb(Self { by_endpoint: false, rows: BTreeMap::from([(row.key, row)]) });
+        }
+        all
+    }
+
+    /// The row of this key.
+    pub fn get(&self, key: RowKey) -> Option<&PortRow> {
+        self.rows.get(&key)
+    }
+
     /// The rows, by port, transport and address.
     pub fn iter(&self) -> impl Iterator<Item = &PortRow> {
         self.rows.values()

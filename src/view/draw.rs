@@ -1,0 +1,358 @@
+//! Draws the view.
+//!
+//! ```text
+//! portproof  eth0                                    2 mismatch, 1 unregistered, 32 match
+//! 12,345 packets/s  8.2M/s  1,204 flows  2,345,678 packets  12 dropped (kernel)
+//!     ▁▂▃▅▇█▇▅▃▂▁
+//! VERDICT ▼ PORT     CLAIM          OBSERVED         SURE      PACKETS/S SIZE
+//! mismatch  1197/udp carrius-rshell openvpn tls-auth certain         120 1.2G
+//! ─ 1197/udp ─────────────────────────────────────────────────────────────────
+//! 10.0.0.1 <- 9 clients; the server reset echoes the client's session ID; frames 1, 2
+//! q quit  ↑↓ select  s sort …
+//! ```
+//! Wide screens have the detail at the right.
+
+use super::keys::{HELP, HINTS};
+use super::model::{Line as Row, Model, Sort};
+use crate::report::text::{clip, counted, size, thousands, wrap};
+use crate::report::when;
+use crate::verdict::Verdict;
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Borders, Clear, Paragraph, Sparkline};
+use unicode_width::UnicodeWidthStr;
+
+/// From this width on the detail stands at the right.
+const WIDE: u16 = 140;
+/// From this height on the traffic has more room.
+const TALL: u16 = 36;
+
+/// Draws the whole screen.
+pub fn draw(model: &mut Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let graph = if area.height >= TALL { 4 } else { 2 };
+    let [title, stats, traffic, body, bottom] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(graph),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let paint = Paint { colour: model.colour };
+    frame.render_widget(title_line(model, paint, title.width), title);
+    frame.render_widget(stats_line(model, paint), stats);
+    graph_of(model, paint, frame, traffic);
+    let (rows, detail) = match (model.detail_open, area.width >= WIDE) {
+        (false, _) => (body, None),
+        (true, true) => {
+            let [rows, _, detail] =
+                Layout::horizontal([Constraint::Fill(5), Constraint::Length(1), Constraint::Fill(3)]).areas(body);
+            (rows, Some((detail, Borders::LEFT)))
+        }
+        (true, false) => {
+            let wanted = body.height / 2;
+            let [rows, detail] = Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted)]).areas(body);
+            (rows, Some((detail, Borders::TOP)))
+        }
+    };
+    table(model, paint, frame, rows);
+    if let Some((area, borders)) = detail {
+        detail_pane(model, paint, frame, area, borders);
+    }
+    frame.render_widget(bottom_line(model, paint, bottom.width), bottom);
+    if model.help {
+        help(paint, frame, area);
+    }
+}
+
+/// Colours, where they are wanted.
+#[derive(Clone, Copy)]
+struct Paint {
+    colour: bool,
+}
+
+impl Paint {
+    const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
+    const DIM: Style = Style::new().add_modifier(Modifier::DIM);
+
+    fn of(self, colour: Color) -> Style {
+        if self.colour { Style::new().fg(colour) } else { Style::new() }
+    }
+
+    /// The colours of the table report.
+    fn verdict(self, verdict: Verdict) -> Style {
+        match verdict {
+            Verdict::Mismatch => self.of(Color::Red).add_modifier(Modifier::BOLD),
+            Verdict::Contradicted => self.of(Color::Red),
+            Verdict::Unregistered => self.of(Color::Yellow),
+            Verdict::Unverifiable => self.of(Color::Cyan),
+            Verdict::Match => self.of(Color::Green),
+            Verdict::Insufficient => Self::DIM,
+        }
+    }
+
+    fn alarm(self) -> Style {
+        self.of(Color::Red).add_modifier(Modifier::BOLD)
+    }
+}
+
+/// What is captured at the left, the verdicts at the right.
+fn title_line(model: &Model, paint: Paint, width: u16) -> Line<'static> {
+    let mut right: Vec<Span<'static>> = Vec::new();
+    for (verdict, ports) in &model.verdicts {
+        if !right.is_empty() {
+            right.push(Span::raw("  "));
+        }
+        right.push(Span::styled(format!("{} {verdict}", thousands(*ports as u64)), paint.verdict(*verdict)));
+    }
+    let taken: usize = right.iter().map(|span| span.content.width()).sum();
+    let room = usize::from(width).saturating_sub(taken + 2);
+    let name = "portproof";
+    let title = clip(&model.title, room.saturating_sub(name.len() + 2).max(8));
+    let mut left = vec![Span::styled(name, Paint::BOLD), Span::raw(format!("  {title}"))];
+    let used = name.len() + 2 + title.width();
+    left.push(Span::raw(" ".repeat(usize::from(width).saturating_sub(used + taken))));
+    left.extend(right);
+    Line::from(left)
+}
+
+fn stats_line(model: &Model, paint: Paint) -> Line<'static> {
+    let counts = &model.counts;
+    let mut spans = Vec::new();
+    if model.paused {
+        spans.push(Span::styled(" PAUSED ", Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD)));
+        spans.push(Span::raw("  "));
+    }
+    spans.push(Span::raw(format!(
+        "{} packets/s  {}B/s  {}  {} in {}",
+        thousands(model.rate),
+        size(model.byte_rate),
+        counted(model.open, "open flow"),
+        counted(counts.received, "packet"),
+        when::duration(i64::try_from(model.at.as_nanos()).unwrap_or(i64::MAX)),
+    )));
+    let lost = [
+        (counts.dropped_kernel, "dropped by the kernel"),
+        (counts.dropped_queue, "shed"),
+        (counts.dropped_interface, "dropped by the interface"),
+        (model.evicted, "flows judged early"),
+    ];
+    for (count, what) in lost.into_iter().filter(|(count, _)| *count > 0) {
+        spans.push(Span::styled(format!("  {} {what}", thousands(count)), paint.alarm()));
+    }
+    Line::from(spans)
+}
+
+/// All traffic, the newest at the right, with its peak beside it.
+fn graph_of(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
+    let data = model.traffic.last(usize::from(area.width));
+    let spark = Sparkline::default().data(&data).max(model.traffic.peak().max(1)).style(paint.of(Color::Blue));
+    frame.render_widget(spark, area);
+}
+
+/// A column: its heading, the sort it stands for, its width (least, wanted), and whether it stands at the right.
+struct Column {
+    title: &'static str,
+    sort: Option<Sort>,
+    width: usize,
+    right: bool,
+}
+
+/// The columns and their widths for so much room.
+fn columns(model: &Model, room: usize) -> Vec<Column> {
+    let widest = |cell: usize, least: usize| {
+        model.shown_lines().map(|line| line.cell(cell).width()).max().unwrap_or(0).max(least)
+    };
+    let column = |title, sort, width, right| Column { title, sort, width, right };
+    let mut all = vec![
+        column("VERDICT", Some(Sort::Verdict), 13, false),
+        column("PORT", Some(Sort::Port), 9, false),
+        column("CLAIM", Some(Sort::Claim), widest(2, 7), false),
+        column("OBSERVED", Some(Sort::Observed), widest(3, 10), false),
+        column("SURE", None, 9, false),
+        column("FLOWS", None, widest(5, 5), true),
+        column("PKT/S", Some(Sort::Rate), 7, true),
+        column("SIZE", Some(Sort::Size), 6, true),
+    ];
+    let total = |all: &[Column]| all.iter().map(|column| column.width + 1).sum::<usize>().saturating_sub(1);
+    if total(&all) > room {
+        all.remove(5);
+    }
+    // Claim and observation give way, the wider first.
+    while total(&all) > room {
+        let [_, _, claim, observed, ..] = all.as_mut_slice() else { break };
+        let (claim, observed) = (&mut claim.width, &mut observed.width);
+        match (*claim > 10, *observed > 12) {
+            (false, false) => break,
+            (true, false) => *claim -= 1,
+            (false, true) => *observed -= 1,
+            (true, true) if *claim > *observed => *claim -= 1,
+            (true, true) => *observed -= 1,
+        }
+    }
+    if room >= total(&all) + 12 {
+        let width = (room - total(&all) - 1).min(60);
+        all.push(column("TRAFFIC", None, width, false));
+    }
+    all
+}
+
+fn table(model: &mut Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
+    let [heading, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let columns = columns(model, usize::from(area.width));
+    let mark = |column: &Column| match (column.sort == Some(model.sort), model.reversed) {
+        (false, _) => "",
+        (true, false) => "▼",
+        (true, true) => "▲",
+    };
+    let titles = columns.iter().map(|column| pad(&format!("{}{}", column.title, mark(column)), column));
+    frame.render_widget(Line::styled(titles.collect::<Vec<_>>().join(" "), Paint::BOLD), heading);
+    model.scroll(usize::from(body.height));
+    if model.shown.is_empty() {
+        let text = if model.lines.is_empty() { "Nothing seen yet." } else { "No port fits the filter." };
+        frame.render_widget(Line::styled(text, Paint::DIM), body);
+        return;
+    }
+    let selected = model.place();
+    for (place, (line, area)) in
+        model.shown_lines().enumerate().skip(model.offset).zip(body.rows()).map(|((n, line), area)| (n, (line, area)))
+    {
+        let chosen = selected == Some(place);
+        row(model, line, &columns, paint, chosen, frame, area);
+    }
+}
+
+fn row(model: &Model, line: &Row, columns: &[Column], paint: Paint, chosen: bool, frame: &mut Frame<'_>, area: Rect) {
+    let rate = if line.rate > 0 { thousands(line.rate) } else { String::new() };
+    let mut spans: Vec<Span<'static>> = Vec::with_capacity(columns.len() * 2);
+    let mut left = 0;
+    for column in columns {
+        if left > 0 {
+            spans.push(Span::raw(" "));
+            left += 1;
+        }
+        let text = match column.title {
+            "VERDICT" => line.cell(0),
+            "PORT" => line.cell(1),
+            "CLAIM" => line.cell(2),
+            "OBSERVED" => line.cell(3),
+            "SURE" => line.cell(4),
+            "FLOWS" => line.cell(5),
+            "PKT/S" => &rate,
+            "SIZE" => line.cell(6),
+            _ => "",
+        };
+        let style = if column.title == "VERDICT" { paint.verdict(line.verdict) } else { Style::new() };
+        spans.push(Span::styled(pad(text, column), style));
+        if column.title == "TRAFFIC" {
+            let room = Rect { x: area.x + left as u16, width: column.width as u16, ..area };
+            let data = model.port_traffic(line.key, column.width);
+            frame.render_widget(Sparkline::default().data(&data).style(paint.of(Color::Blue)), room.intersection(area));
+            spans.pop();
+        }
+        left += column.width;
+    }
+    let style = if chosen { Style::new().add_modifier(Modifier::REVERSED) } else { Style::new() };
+    let used: usize = spans.iter().map(|span| span.content.width()).sum();
+    let own = Rect { width: (used as u16).min(area.width), ..area };
+    frame.render_widget(Line::from(spans), own);
+    frame.buffer_mut().set_style(area, style);
+}
+
+/// The text cut or filled to the column's width.
+fn pad(text: &str, column: &Column) -> String {
+    let text = clip(text, column.width);
+    let blanks = " ".repeat(column.width.saturating_sub(text.width()));
+    if column.right { format!("{blanks}{text}") } else { format!("{text}{blanks}") }
+}
+
+fn detail_pane(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect, borders: Borders) {
+    let mut block = Block::new().borders(borders).border_style(Paint::DIM);
+    let room = usize::from(area.width).saturating_sub(if borders == Borders::LEFT { 2 } else { 0 });
+    let mut lines: Vec<Line<'static>> = Vec::new();
+    let Some(detail) = &model.detail else {
+        frame.render_widget(block, area);
+        return;
+    };
+    match borders == Borders::LEFT {
+        true => lines.push(Line::styled(detail.title.clone(), Paint::BOLD)),
+        false => block = block.title(Span::styled(format!(" {} ", detail.title), Paint::BOLD)),
+    }
+    let place = model.place().and_then(|place| model.shown_lines().nth(place));
+    for text in wrap(&detail.why, room) {
+        lines.push(Line::styled(text, place.map_or_else(Style::new, |line| paint.verdict(line.verdict))));
+    }
+    for text in &detail.observed {
+        lines.extend(hanging("", text, room));
+    }
+    if !detail.ends.is_empty() {
+        lines.push(Line::default());
+        lines.push(Line::styled(clip(&detail.ends, room), Paint::BOLD));
+    }
+    for (weight, text) in &detail.evidence {
+        lines.extend(hanging(&format!("{weight:>6}  "), text, room));
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    let inner = match borders == Borders::LEFT {
+        true => Rect { x: inner.x + 1, width: inner.width.saturating_sub(1), ..inner },
+        false => inner,
+    };
+    let height = usize::from(inner.height);
+    if lines.len() > height && height > 0 {
+        lines.truncate(height);
+        if let Some(last) = lines.last_mut() {
+            *last = Line::styled("…", Paint::DIM);
+        }
+    }
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// Text behind an indent; further lines stand under its start.
+fn hanging(indent: &str, text: &str, room: usize) -> Vec<Line<'static>> {
+    let wrapped = wrap(text, room.saturating_sub(indent.width()).max(10));
+    let lines = wrapped.into_iter().enumerate().map(|(n, line)| match n {
+        0 => Line::raw(format!("{indent}{line}")),
+        _ => Line::raw(format!("{:1$}{line}", "", indent.width().max(2))),
+    });
+    lines.collect()
+}
+
+fn bottom_line(model: &Model, paint: Paint, width: u16) -> Line<'static> {
+    if model.typing {
+        return Line::from(vec![
+            Span::styled("filter: ", Paint::BOLD),
+            Span::raw(clip(&model.filter, usize::from(width).saturating_sub(9))),
+            Span::styled(" ", Style::new().add_modifier(Modifier::REVERSED)),
+        ]);
+    }
+    if let Some(notice) = &model.notice {
+        return Line::styled(clip(notice, usize::from(width)), paint.alarm());
+    }
+    let mut spans = Vec::new();
+    for (key, what) in HINTS {
+        spans.push(Span::styled(key, Paint::BOLD));
+        spans.push(Span::styled(format!(" {what}  "), Paint::DIM));
+    }
+    if !model.filter.is_empty() {
+        let text = format!("filter: {} ({} of {})", model.filter, model.shown.len(), model.lines.len());
+        spans =
+            vec![Span::styled(clip(&text, usize::from(width)), Paint::BOLD), Span::styled("  Esc clears", Paint::DIM)];
+    }
+    Line::from(spans)
+}
+
+fn help(_: Paint, frame: &mut Frame<'_>, area: Rect) {
+    let lines: Vec<Line<'static>> = HELP
+        .iter()
+        .map(|(key, what)| Line::from(vec![Span::styled(format!(" {key:<15}"), Paint::BOLD), Span::raw(*what)]))
+        .collect();
+    let (width, height) = (76.min(area.width), (lines.len() as u16 + 2).min(area.height));
+    let inner = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    frame.render_widget(Clear, inner);
+    let block = Block::bordered().title(" Keys ").title_alignment(Alignment::Center);
+    frame.render_widget(Paragraph::new(lines).block(block), inner);
+}
