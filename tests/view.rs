@@ -1,7 +1,7 @@
 //! The full-screen view, drawn on paper: what it shows of the demo captures, at two sizes.
 //!
 //! After a change that is meant to change it: `PORTPROOF_BLESS=1 cargo test --test view`, then look at `tests/view`.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use portproof::capture::Merged;
 use portproof::packet::Transport;

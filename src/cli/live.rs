@@ -2,10 +2,14 @@
 
 mod args;
 mod lines;
+mod metrics;
+mod notify;
+mod outside;
 mod status;
 
 pub(crate) use args::Capturing;
 use lines::Lines;
+pub(crate) use outside::Outside;
 use status::Status;
 
 use super::choose;
@@ -19,10 +23,10 @@ use super::watch::Watch;
 use crate::pipeline::{Board, Control, Event, Observer, Watched, watch_live};
 use crate::protocol::Band;
 use crate::report::{By, Jsonl, Report, Style, Table};
-use crate::sandbox::Sockets;
 use crate::verdict::{FlowRecord, Summary, Verdict};
 use clap::ValueEnum;
 use std::io::{self, Stdout, Write};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,6 +63,9 @@ pub(super) struct Args {
     /// Exit with 3 if packets were lost.
     #[arg(long)]
     strict_loss: bool,
+    /// Serve figures for Prometheus here, at /metrics: 127.0.0.1:9464; a port alone is one of the loopback address.
+    #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
+    metrics: Option<SocketAddr>,
     /// Colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColourArg,
@@ -92,14 +99,22 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     }
     let name = args.capturing.name();
     let options = args.capturing.options();
+    let outside = match Outside::start(args.metrics, options.max_flows, loaded.registry.date()) {
+        Ok(outside) => outside,
+        Err(text) => {
+            say(&text);
+            return Ok(exit::FAILED);
+        }
+    };
     // Before the first thread starts, since only those that it starts later are confined with this one.
-    match args.confine.enforce(args.capturing.files(), Sockets::Capture) {
-        Ok(confined) => say(&format!("capturing on {name}; {confined}")),
+    match args.confine.enforce(args.capturing.files(), outside.sockets()) {
+        Ok(confined) => say(&format!("capturing on {name}{}; {confined}", outside.said())),
         Err(text) => {
             say(&text);
             return Ok(exit::FAILED);
         }
     }
+    outside.ready()?;
     let control = Arc::new(Control::default());
     let watch = Watch::start(&control, None, false)?;
     let mut showing = Showing {
@@ -114,10 +129,12 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             .map(|every| Duration::from_nanos(every.unsigned_abs())),
         reported: Instant::now(),
         status: Status::new(),
+        outside,
     };
     let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
     drop(watch);
     showing.status.clear();
+    showing.outside.stopping();
     let watched = watched?;
     showing.finish(&watched)
 }
@@ -138,6 +155,7 @@ struct Showing<'a> {
     every: Option<Duration>,
     reported: Instant,
     status: Status,
+    outside: Outside<'a>,
 }
 
 impl Observer for Showing<'_> {
@@ -159,6 +177,7 @@ impl Observer for Showing<'_> {
             self.report(board, true)?;
         }
         self.status.draw(board);
+        self.outside.tick(board);
         Ok(())
     }
 }

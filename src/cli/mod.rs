@@ -13,18 +13,14 @@ mod interfaces;
 mod listen;
 #[cfg(target_os = "linux")]
 mod live;
-#[cfg(target_os = "linux")]
-#[allow(dead_code)]
-mod metrics;
-#[cfg(target_os = "linux")]
-#[allow(dead_code)]
-mod notify;
 mod out;
 pub mod port;
 mod read;
 pub mod registry;
 pub(crate) use crate::report::text;
 mod values;
+#[cfg(target_os = "linux")]
+mod view;
 mod watch;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +42,9 @@ enum Command {
     /// Judge the traffic of network interfaces while it flows.
     #[cfg(target_os = "linux")]
     Live(Box<live::Args>),
+    /// Watch the traffic of network interfaces on the whole screen.
+    #[cfg(target_os = "linux")]
+    Watch(Box<view::Args>),
     /// List the network interfaces that can be captured on.
     #[cfg(target_os = "linux")]
     #[command(short_flag = 'D')]
@@ -88,6 +87,10 @@ Examples:
       every flow with its evidence
   portproof live -i eth0 --ports 1194-1200 not host 10.0.0.9
       the same while packets flow: a line for each new verdict, the rows at the end
+  portproof watch -i eth0
+      the rows on the whole screen, as they change
+  portproof listen
+      who listens on which port of this machine, and what the registry claims of it
   portproof port 1197 2797/udp esp-encap
       what the registry claims, no capture needed
 
@@ -114,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Read(args) => read::run(args),
         #[cfg(target_os = "linux")]
         Command::Live(args) => live::run(args),
+        #[cfg(target_os = "linux")]
+        Command::Watch(args) => view::run(args),
         #[cfg(target_os = "linux")]
         Command::Interfaces => interfaces::run(),
         Command::Explain(args) => explain::run(args),

@@ -141,6 +141,12 @@ impl<'a> Board<'a> {
         self.flows.values().map(|known| merge::record(known.number, &known.merged, self.registry))
     }
 
+    /// The flow of this number, if it is still at hand.
+    pub fn record(&self, number: u64) -> Option<FlowRecord<'_>> {
+        let known = self.flows.values().find(|known| known.number == number)?;
+        Some(merge::record(known.number, &known.merged, self.registry))
+    }
+
     /// Takes news of a flow.
     ///
     /// # Errors

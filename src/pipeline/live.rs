@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// How often the observer is called when nothing happens, and the capture thread says what it took.
 const TICK: Duration = Duration::from_millis(100);
 /// How often flows that are idle are ended, packet time in nanoseconds.
-const SWEEP: i64 = 2_000_000_000;
+const SWEEP: i64 = 1_000_000_000;
 /// News that may wait for the board.
 const NEWS: usize = 256;
 

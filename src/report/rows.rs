@@ -94,7 +94,7 @@ impl Entry {
             flow: None,
             capture,
             reason: shown.reason,
-            probed: row.probes > 0 && row.probes == flows,
+            probed: row.probes > 0 && row.probes == row.totals().0,
         })
     }
 

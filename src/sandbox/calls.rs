@@ -39,6 +39,10 @@ const ALWAYS: &[c_long] = &[
     libc::SYS_dup3,
     libc::SYS_ioctl,
     libc::SYS_ppoll,
+    libc::SYS_epoll_pwait,
+    libc::SYS_epoll_ctl,
+    libc::SYS_wait4,
+    libc::SYS_waitid,
     libc::SYS_brk,
     libc::SYS_munmap,
     libc::SYS_mremap,
@@ -76,6 +80,7 @@ const ALWAYS: &[c_long] = &[
 #[cfg(target_arch = "x86_64")]
 const OLDER: &[c_long] = &[
     libc::SYS_poll,
+    libc::SYS_epoll_wait,
     libc::SYS_open,
     libc::SYS_stat,
     libc::SYS_lstat,

@@ -241,7 +241,7 @@ impl Rows {
         let mut all = Self::new(false);
         for mut row in self.rows.into_values().filter(|row| row.key.server.is_none_or(&keep)) {
             row.key.server = None;
-            all.absorb(Self { by_endpoint: false, rows: BTreeMap::from([(row.key, row)]) });
+            all.absorb(Self { rows: BTreeMap::from([(row.key, row)]), ..Self::default() });
         }
         all
     }

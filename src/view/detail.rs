@@ -35,13 +35,13 @@ impl Detail {
                 let band = seen.band.map(|band| format!(", {band}")).unwrap_or_default();
                 let reason = seen.reason.map(|reason| format!(", {reason}")).unwrap_or_default();
                 let flows = counted(seen.flows, "flow");
-                format!("{}: {}{band}{reason}; {flows}, {}", seen.verdict, names_of(seen), size(seen.bytes))
+                format!("{}: {}{band}{reason}; {flows}, {}B", seen.verdict, names_of(seen), size(seen.bytes))
             })
             .collect();
         observed.insert(
             0,
             format!(
-                "claim {claim}; {}, {}, {}B; {} from {}",
+                "claim {claim}; {}, {}, {}B; {}, {}",
                 counted(flows, "flow"),
                 counted(packets, "packet"),
                 size(bytes),
@@ -70,6 +70,6 @@ impl Detail {
         self.evidence = items.iter().map(|item| (weight(item.bits.min(item.family.cap)), text(item))).collect();
         self.evidence.push((weight(PRIOR), "prior: any protocol is improbable on any port".to_owned()));
         let band = decision.band.map_or("too little to name it", |band| band.name());
-        self.evidence.push((weight(decision.odds), format!("odds, as a power of two: {band}")));
+        self.evidence.push((weight(decision.odds), format!("odds as a power of two: {band}")));
     }
 }

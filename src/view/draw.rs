@@ -53,7 +53,9 @@ pub fn draw(model: &mut Model, frame: &mut Frame<'_>) {
             (rows, Some((detail, Borders::LEFT)))
         }
         (true, false) => {
-            let wanted = body.height / 2;
+            // What the rows leave, but not less than half.
+            let rows = u16::try_from(model.shown.len() + 1).unwrap_or(u16::MAX);
+            let wanted = body.height.saturating_sub(rows).clamp(body.height / 2, body.height * 3 / 4);
             let [rows, detail] = Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted)]).areas(body);
             (rows, Some((detail, Borders::TOP)))
         }
@@ -101,17 +103,19 @@ impl Paint {
 
 /// What is captured at the left, the verdicts at the right.
 fn title_line(model: &Model, paint: Paint, width: u16) -> Line<'static> {
-    let mut right: Vec<Span<'static>> = Vec::new();
-    for (verdict, ports) in &model.verdicts {
-        if !right.is_empty() {
-            right.push(Span::raw("  "));
-        }
-        right.push(Span::styled(format!("{} {verdict}", thousands(*ports as u64)), paint.verdict(*verdict)));
-    }
-    let taken: usize = right.iter().map(|span| span.content.width()).sum();
-    let room = usize::from(width).saturating_sub(taken + 2);
     let name = "portproof";
-    let title = clip(&model.title, room.saturating_sub(name.len() + 2).max(8));
+    let title = clip(&model.title, usize::from(width).saturating_sub(name.len() + 2).min(24));
+    let mut right: Vec<Span<'static>> = Vec::new();
+    let mut taken = 0;
+    // Those that matter least stay out where there is no room for all.
+    for (verdict, ports) in &model.verdicts {
+        let text = format!("  {} {verdict}", thousands(*ports as u64));
+        if name.len() + 2 + title.width() + taken + text.width() > usize::from(width) {
+            break;
+        }
+        taken += text.width();
+        right.push(Span::styled(text, paint.verdict(*verdict)));
+    }
     let mut left = vec![Span::styled(name, Paint::BOLD), Span::raw(format!("  {title}"))];
     let used = name.len() + 2 + title.width();
     left.push(Span::raw(" ".repeat(usize::from(width).saturating_sub(used + taken))));

@@ -24,7 +24,7 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("s", "sort by the next column"),
     ("1 … 6", "sort by verdict, port, claim, observed, packets/s, size"),
     ("r", "reverse the order"),
-    ("/", "filter: rows that hold all the words; Enter ends, Esc clears"),
+    ("/", "only rows with all the words; Enter keeps, Esc clears"),
     ("p, Space", "pause the view; the capture goes on"),
     ("Enter", "show or hide the detail of the selected port"),
     ("Esc", "clear the filter, close this"),
@@ -48,6 +48,10 @@ impl Model {
         if std::mem::take(&mut self.help) && key.code != KeyCode::Char('q') {
             return true;
         }
+        self.chosen |= matches!(
+            key.code,
+            KeyCode::Up | KeyCode::Down | KeyCode::PageUp | KeyCode::PageDown | KeyCode::Home | KeyCode::End
+        ) || matches!(key.code, KeyCode::Char('k' | 'j' | 'g' | 'G'));
         match key.code {
             KeyCode::Char('q') => return false,
             KeyCode::Up | KeyCode::Char('k') => self.step(-1),

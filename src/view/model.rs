@@ -15,7 +15,9 @@ const SAMPLES: usize = 600;
 /// Samples kept of a port.
 const PORT_SAMPLES: usize = 60;
 /// Time that a sample covers at least.
-const SAMPLE: Duration = Duration::from_millis(500);
+const SAMPLE: Duration = Duration::from_secs(1);
+/// Samples that the rate of a port is the mean of: the counters of its flows come one after another.
+const MEAN: usize = 3;
 
 /// What the rows are sorted by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -98,6 +100,8 @@ pub struct Model {
     /// Places in `lines` of what the filter lets through, in order.
     pub(super) shown: Vec<usize>,
     selected: Option<RowKey>,
+    /// Whether that was a choice; otherwise it is the first.
+    pub(super) chosen: bool,
     /// First row on the screen.
     pub(super) offset: usize,
     pub(super) detail: Option<Detail>,
@@ -131,6 +135,7 @@ impl Model {
             lines: Vec::new(),
             shown: Vec::new(),
             selected: None,
+            chosen: false,
             offset: 0,
             detail: None,
             at: Duration::ZERO,
@@ -172,6 +177,9 @@ impl Model {
             series.push(rates.get(key).copied().unwrap_or(0));
             !series.is_flat()
         });
+        for line in &mut self.lines {
+            line.rate = self.ports.get(&line.key).map_or(0, |series| series.mean(MEAN));
+        }
         let bytes = self.lines.iter().map(|line| line.bytes).sum();
         self.rate = per_second(seen.counts.received, self.counts.received);
         self.byte_rate = per_second(bytes, self.bytes);
@@ -219,6 +227,9 @@ impl Model {
         };
         self.shown = self.lines.iter().enumerate().filter(|(_, line)| fits(line)).map(|(place, _)| place).collect();
         if self.place().is_none() {
+            self.chosen = false;
+        }
+        if !self.chosen {
             self.select(0);
         }
     }

@@ -31,6 +31,13 @@ impl Series {
         std::iter::repeat_n(0, missing).chain(samples).collect()
     }
 
+    /// The mean of the last samples, at most `count`.
+    pub(super) fn mean(&self, count: usize) -> u64 {
+        let last = self.samples.iter().rev().take(count);
+        let (sum, n) = last.fold((0, 0), |(sum, n), &sample| (sum + u64::from(sample), n + 1));
+        sum / n.max(1)
+    }
+
     /// The largest sample.
     pub(super) fn peak(&self) -> u64 {
         self.samples.iter().max().map_or(0, |&sample| u64::from(sample))
@@ -53,6 +60,7 @@ mod tests {
         (1..=4).for_each(|sample| series.push(sample));
         assert_eq!(series.last(2), [3, 4]);
         assert_eq!(series.last(5), [0, 0, 2, 3, 4]);
-        assert_eq!((series.peak(), series.is_flat()), (4, false));
+        assert_eq!((series.peak(), series.mean(2), series.mean(9)), (4, 3, 3));
+        assert!(!series.is_flat() && Series::new(1).mean(3) == 0);
     }
 }

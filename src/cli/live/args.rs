@@ -1,6 +1,6 @@
 //! What is captured and how: the arguments that all live subcommands share.
 
-use crate::capture::live::{Live, Notice, OpenError, Settings};
+use crate::capture::live::{Live, OpenError, Settings};
 use crate::cli::choose::{self, TunnelArg};
 use crate::cli::read::say;
 use crate::cli::values;
@@ -100,6 +100,14 @@ impl Capturing {
     /// # Errors
     /// When an interface cannot be captured on.
     pub(crate) fn open(&self) -> Result<Live, String> {
+        self.open_telling(say)
+    }
+
+    /// The same; `notice` takes what is to be said while it goes on.
+    ///
+    /// # Errors
+    /// When an interface cannot be captured on.
+    pub(crate) fn open_telling(&self, notice: impl Fn(&str) + Clone + Send + 'static) -> Result<Live, String> {
         let defaults = Settings::default();
         let settings = Settings {
             promiscuous: self.promiscuous,
@@ -111,8 +119,7 @@ impl Capturing {
         };
         let mut said = false;
         loop {
-            let notice: Notice = Box::new(say);
-            match Live::open(&self.interfaces, &settings, notice) {
+            match Live::open(&self.interfaces, &settings, Box::new(notice.clone())) {
                 Ok(live) => return Ok(live),
                 Err(OpenError::Permission) => return Err(no_permission()),
                 Err(OpenError::Missing(text)) if self.wait_interface => {

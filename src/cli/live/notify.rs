@@ -53,6 +53,11 @@ impl Notify {
         }
     }
 
+    /// Whether there is a manager to be told.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// The capture is open, and confined.
     pub(crate) fn ready(&self) {
         self.send("READY=1");

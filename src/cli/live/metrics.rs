@@ -20,26 +20,34 @@ const HEAD: usize = 4096;
 /// Where the page stands; whoever knows the figures puts a new one there.
 pub(crate) type Page = Arc<Mutex<Arc<str>>>;
 
-/// The server. Its thread ends with the program.
+/// The server.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     page: Page,
+    listener: TcpListener,
     address: SocketAddr,
 }
 
 impl Metrics {
-    /// Listens, and answers from now on.
+    /// Listens; whoever comes waits until [`Self::serve`].
     ///
     /// # Errors
-    /// When the address cannot be bound, or there is no thread to be had.
-    pub(crate) fn start(address: SocketAddr) -> io::Result<Self> {
+    /// When the address cannot be bound.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let page: Page = Arc::new(Mutex::new(Arc::from("")));
-        let shown = Arc::clone(&page);
-        std::thread::Builder::new().name("metrics".into()).spawn(move || serve(&listener, &shown))?;
-        Ok(Self { page, address })
+        Ok(Self { page, listener, address })
+    }
+
+    /// Answers from now on, in a thread that ends with the program.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(crate) fn serve(&self) -> io::Result<()> {
+        let (listener, page) = (self.listener.try_clone()?, Arc::clone(&self.page));
+        std::thread::Builder::new().name("metrics".into()).spawn(move || serve(&listener, &page)).map(drop)
     }
 
     /// Where it listens.
@@ -197,7 +205,8 @@ mod tests {
 
     #[test]
     fn a_page_is_served_and_nothing_else() {
-        let metrics = Metrics::start(address("0").unwrap()).unwrap();
+        let metrics = Metrics::bind(address("0").unwrap()).unwrap();
+        metrics.serve().unwrap();
         let at = metrics.address();
         assert!(at.ip().is_loopback());
         metrics.show("portproof_flows_total 4\n".to_owned());
@@ -219,7 +228,8 @@ mod tests {
 
     #[test]
     fn slow_clients_keep_nobody_waiting() {
-        let metrics = Metrics::start(address("0").unwrap()).unwrap();
+        let metrics = Metrics::bind(address("0").unwrap()).unwrap();
+        metrics.serve().unwrap();
         let at = metrics.address();
         let mut slow: Vec<TcpStream> = (0..3 * PLACES).map(|_| TcpStream::connect(at).unwrap()).collect();
         for client in &mut slow {
