@@ -8,7 +8,7 @@ pub mod rows;
 pub mod serve;
 
 pub use prober::Prober;
-pub use record::{Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
+pub use record::{Announced, Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
 pub use rows::{Observed, PortRow, RowKey, Rows, Share};
 
 use crate::packet::Transport;

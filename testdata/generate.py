@@ -304,7 +304,67 @@ def bittorrent():
           utp(2, 100, 3, 50, 2), utp(0, 101, 4, 3, 49, random(300)), utp(0, 100, 5, 50, 3, random(68)), client=6882))
 
 
+def lisp():
+    record = lambda last: (struct.pack('!IBBHHH', 1440, 1, 32, 0x1000, 0, 1) + ip(f'203.0.113.{last}') +
+                           struct.pack('!BBBBHH', 1, 100, 255, 0, 5, 1) + ip(A))
+    nonce = random(8, 5)
+    body = nonce + struct.pack('!HH', 1, 20) + random(20, 6) + record(1) + record(2)
+    request = b'\x10\0\0\1' + random(8, 7) + struct.pack('!H', 1) + ip('203.0.113.1') + struct.pack('!H', 1) + ip(A) + b'\0\x20\0\1' + ip('203.0.113.9')
+    reply = b'\x20\0\0\1' + random(8, 7) + record(9)
+    encapsulated = b'\x80\0\0\0' + udp('203.0.113.1', 4342, '203.0.113.9', 4342, request)
+    write('lisp/registration.pcap', dialogue(4342, b'\x30\0\1\2' + body, b'\x40\0\0\2' + body, encapsulated, reply, client=4342))
+    head = lambda n: b'\xc8' + random(3, n) + b'\0\0\1\1'
+    write('lisp/tunnel.pcap', [(A, 61000, B, 4341, head(n + 1) + inner(n, 40 + 12 * n)) for n in range(6)])
+
+
+def capwap():
+    def message(kind, sequence, *elements):
+        body = b''.join(struct.pack('!HH', t, len(v)) + v for t, v in elements)
+        return b'\0\x10\x02\0' + bytes(4) + struct.pack('!IBHB', kind, sequence, len(body) + 3, 0) + body
+    board = struct.pack('!IHH', 9, 0, 6) + b'AP-007' + struct.pack('!HH', 1, 4) + b'1234'
+    request = message(1, 1, (20, b'\1'), (38, board), (39, struct.pack('!BBBB', 1, 1, 0, 1) + struct.pack('!IHH', 9, 0, 4) + b'\1\0\0\0'), (41, b'\4'), (44, b'\1'))
+    response = message(2, 1, (1, struct.pack('!HHHHBBBB', 0, 10, 0, 2, 2, 1, 0, 0) + struct.pack('!IHH', 9, 4, 4) + b'\1\0\0\0'), (4, b'controller'), (10, ip(B) + b'\0\0'))
+    record = lambda kind, epoch, n, body: struct.pack('!BHHHIH', kind, 0xfefd, epoch, 0, n, len(body)) + body
+    hello = b'\xfe\xfd' + random(32, 3) + b'\0\0' + b'\0\4\xc0\x2b\0\x2f' + b'\1\0'
+    handshake = lambda kind, n, body: struct.pack('!BBHHBHBH', kind, 0, len(body), n, 0, 0, 0, len(body)) + body
+    write('capwap/discovery.pcap', dialogue(5246, request, response, b'\1\0\0\0' + record(22, 0, 0, handshake(1, 0, hello)),
+          b'\1\0\0\0' + record(22, 0, 0, handshake(3, 0, b'\xfe\xfd\x14' + random(20, 4))), b'\1\0\0\0' + record(23, 1, 5, random(120, 5)),
+          b'\1\0\0\0' + record(23, 1, 6, random(90, 6))))
+
+
+def softether():
+    def pack(**elements):
+        out = struct.pack('!I', len(elements))
+        for name, value in elements.items():
+            out += struct.pack('!I', len(name) + 1) + name.encode()
+            if isinstance(value, bytes):
+                out += struct.pack('!III', 2, 1, len(value)) + value
+            else:
+                out += struct.pack('!IIQ', 4, 1, value) if name == 'tran_id' else struct.pack('!III', 0, 1, value)
+        return out
+    address = b'IP=192.0.2.1,PORT=40001'
+    ask = pack(opcode=b'nat_t_register', tran_id=0x1122334455667788, svc_name=b'SoftEther_VPN', token=b'0123456789ABCDEF', nat_traversal_version=1, host_name=b'vpn')
+    answer = pack(opcode=b'nat_t_register', tran_id=0x1122334455667788, ok=1, my_ip=b'192.0.2.1', my_port=40001, first=1)
+    write('softether/nat-traversal.pcap', dialogue(5004, b'A', address, ask, answer, b'A', address))
+
+
+def google_quic():
+    """Google's QUIC, version 43: the client's hello, the server's rejection, and packets without a version."""
+    connection = random(8, 9)
+    tags = lambda kind, *pairs: kind + struct.pack('<HH', len(pairs), 0) + b''.join(t + struct.pack('<I', sum(len(v) for _, v in pairs[:n + 1])) for n, (t, _) in enumerate(pairs)) + b''.join(v for _, v in pairs)
+    hello = tags(b'CHLO', (b'PAD\0', bytes(900)), (b'SNI\0', b'www.example.org'), (b'VER\0', b'Q043'), (b'UAID', b'a client'))
+    rejection = tags(b'REJ\0', (b'STK\0', random(56, 2)), (b'SNO\0', random(52, 3)), (b'SCFG', random(160, 4)))
+    first = b'\x0d' + connection + b'Q043' + b'\1' + random(12, 1) + b'\xa0\1\0' + struct.pack('>H', len(hello)) + hello
+    reject = b'\x08' + connection + b'\1' + random(12, 5) + b'\xa0\1\0' + struct.pack('>H', len(rejection)) + rejection
+    later = lambda n: b'\x08' + connection + bytes([n]) + random(100 + n, n + 20)
+    write('quic/google-q043.pcap', dialogue(443, first.ljust(1350, b'\0'), reject, later(2), later(2), later(3), later(3)))
+
+
 if __name__ == '__main__':
+    lisp()
+    capwap()
+    softether()
+    google_quic()
     bittorrent()
     datagrams_of_tcp_protocols()
     discovery()

@@ -92,7 +92,6 @@ def text():
     talk('gopher/menu.pcap', 70, b'\r\n', menu)
     talk('whois/domain.pcap', 43, b'example.org\r\n', b'% WHOIS server\r\n\r\ndomain:       EXAMPLE.ORG\r\nrefer:        whois.example.net\r\n'
          b'nserver:      A.EXAMPLE.NET\r\n')
-    talk('time/now.pcap', 37, b'', struct.pack('!I', START + 2_208_988_800))
     talk('pjl/info.pcap', 9100, b'\x1b%-12345X@PJL INFO ID\r\n', b'@PJL INFO ID\r\n"LASER PRINTER"\r\n\x0c')
     talk('postscript/job.pcap', 9100, b'%!PS-Adobe-3.0\n%%Title: test\n%%EndComments\nshowpage\n%%EOF\n')
 

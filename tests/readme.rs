@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use portproof::protocol::ALL;
+use portproof::protocol::announce::ANNOUNCED_ONLY;
 use portproof::registry::claims;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,24 @@ fn the_readme_shows_real_output() {
     check("README.md", &shown);
 }
 
+const AFTER_THE_TABLE: &str = "
+## Announced ports
+
+FTP's control connection, SIP's and MGCP's session descriptions, RTSP's SETUP and TFTP's request say on which ports something
+follows. A flow there is filed under the service that announced it: in that service's row, with its claim and its verdict, and
+in the JSON Lines with the announcing flow's number and frame under `announced`. ftp-data has no shape of its own and is named
+by its announcement alone, unless both sides speak something else there. Announcements inside TLS are not seen.
+
+## What cannot be told
+
+- discard (RFC 863): the server never sends a byte, and the client may send anything.
+- rexec and rsh send the same frame; both are called rsh.
+- SRTP has RTP's header and is called rtp; that its payload is encrypted shows only in the signalling.
+- echo over UDP or TCP is likely at best: loops, mirrors and terminals send back what they get, too.
+- SoftEther's VPN runs in TLS, or in datagrams that look like noise; its NAT traversal is recognised.
+- mosh, fastd, WireGuard, nebula: what is inside is encrypted; the envelope is what is named.
+";
+
 #[test]
 fn the_table_of_protocols_is_current() {
     let mut table = String::from(
@@ -67,8 +86,8 @@ fn the_table_of_protocols_is_current() {
          the protocol satisfies;\n\"in\" marks those for which it shows only the envelope.\n\n\
          | protocol | specified in | satisfies |\n| --- | --- | --- |\n",
     );
-    for protocol in ALL {
-        let name = protocol.name();
+    let recognised = ALL.iter().map(|protocol| (protocol.name(), protocol.reference()));
+    for (name, reference) in recognised.chain(ANNOUNCED_ONLY.iter().copied()) {
         let mut services: Vec<String> = claims::all()
             .iter()
             .filter(|row| row.satisfied_by.contains(&name))
@@ -79,7 +98,8 @@ fn the_table_of_protocols_is_current() {
             })
             .collect();
         services.sort_by_key(|s| s.starts_with("in "));
-        writeln!(table, "| {name} | {} | {} |", protocol.reference(), services.join(", ")).unwrap();
+        writeln!(table, "| {name} | {reference} | {} |", services.join(", ")).unwrap();
     }
+    table.push_str(AFTER_THE_TABLE);
     check("docs/protocols.md", &table);
 }

@@ -160,7 +160,9 @@ impl<'a> Board<'a> {
                     let id = (known.merged.ended.flow.first_frame, known.merged.ended.flow.key);
                     return self.judge(id, tell);
                 }
-                None => (Ended { flow, decision: None, complete: false, lossy: [false; 2] }, Standing::Open),
+                None => {
+                    (Ended { flow, decision: None, complete: false, lossy: [false; 2], heard: None }, Standing::Open)
+                }
             },
         };
         let id = (ended.flow.first_frame, ended.flow.key);

@@ -1,5 +1,6 @@
 //! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
 
+use super::announced;
 use super::probing::{Attempt, Outcome};
 use super::shard::Ended;
 use crate::flow::Dir;
@@ -7,7 +8,7 @@ use crate::packet::{Endpoint, Transport, Tunnel};
 use crate::protocol::{Band, Bits, Decision, Evidence, Family};
 use crate::registry::Registry;
 use crate::verdict::serve::{self, Ends};
-use crate::verdict::{Answered, FlowRecord, Observation, Reason, ServerBy, judge, proto};
+use crate::verdict::{Announced, Answered, FlowRecord, Judgement, Observation, Reason, ServerBy, judge, proto};
 use hashbrown::HashMap;
 
 /// Peers that must have come to an end before it counts as serving.
@@ -26,8 +27,14 @@ static COMPANY: Family = Family { id: "flow.company", cap: Bits::whole(13) };
 pub struct Merged {
     /// The flow and what was concluded of it.
     pub ended: Ended,
-    server: Dir,
-    server_by: ServerBy,
+    pub(super) server: Dir,
+    pub(super) server_by: ServerBy,
+    /// Which flow announced this one.
+    pub(super) announced: Option<Announced>,
+    /// The announcing flow's verdict, which is this one's too.
+    pub(super) inherited: Option<Judgement>,
+    /// Whether the server answered this flow in another one.
+    pub(super) answered_elsewhere: bool,
     /// Part of a scan.
     pub(super) probe: bool,
 }
@@ -41,6 +48,7 @@ pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
     let arrivals = arrivals(&flows);
     let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
     join(&mut merged);
+    announced::settle(&mut merged, registry);
     merged
 }
 
@@ -68,7 +76,7 @@ fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
 
 pub(super) fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
     let (server, server_by) = who_serves(&ended, arrivals, registry);
-    Merged { ended, server, server_by, probe: false }
+    Merged { ended, server, server_by, announced: None, inherited: None, answered_elsewhere: false, probe: false }
 }
 
 fn who_serves(ended: &Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> (Dir, ServerBy) {
@@ -209,11 +217,13 @@ fn lift(decision: &mut Decision, best: &'static str, frame: u64, what: &str) {
 
 /// The judged record of a flow.
 pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRecord<'a> {
-    let Merged { ended, server, server_by, probe } = merged;
+    let Merged { ended, server, server_by, probe, .. } = merged;
     let (flow, server, client) = (&ended.flow, *server, server.other());
     let decision = ended.decision.as_deref();
-    let claim = registry.claim(flow.end(server).port, proto(flow.key.transport));
-    let implied = decision.is_some_and(|d| *server.of(&d.implied));
+    let own = (flow.end(server), flow.key.transport);
+    let (judged, transport) = merged.announced.map_or(own, |by| (by.server, by.transport));
+    let claim = registry.claim(judged.port, proto(transport));
+    let implied = merged.answered_elsewhere || decision.is_some_and(|d| *server.of(&d.implied));
     let answered = if *server.of(&flow.bytes) > 0 {
         Answered::Seen
     } else if flow.end(server).ip.is_multicast() {
@@ -234,7 +244,10 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         excluded: decision.map_or(&NOBODY, |d| &d.excluded),
         complete: ended.complete,
     };
-    let judgement = judge(&observation, &claim);
+    let judgement = match merged.inherited {
+        Some(inherited) if observation.obstacle.is_none() => inherited,
+        _ => judge(&observation, &claim),
+    };
     let pair = |counts: &[u64; 2]| (*client.of(counts), *server.of(counts));
     FlowRecord {
         id,
@@ -255,6 +268,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         judgement,
         probe: *probe,
         direction: None,
+        announced: merged.announced,
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a capture to judged flows: threads, channels, shards, merge, and the counters that add up.
 
+mod announced;
 pub mod board;
 mod duplicate;
 mod hidden;

@@ -1,5 +1,6 @@
 //! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
 
+use super::announced::Heard;
 use super::undecided::{Progress, Undecided};
 use super::{Options, merge};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
@@ -23,6 +24,8 @@ pub struct Ended {
     pub complete: bool,
     /// Per direction: payload was sent, but the deciding bytes are missing.
     pub lossy: [bool; 2],
+    /// What it announced of ports for other flows.
+    pub heard: Option<Box<Heard>>,
 }
 
 /// News of a flow for who watches a live run.
@@ -67,6 +70,7 @@ struct Closed {
 struct Slot {
     flow: Flow,
     stage: Stage,
+    heard: Option<Box<Heard>>,
 }
 
 impl Keyed for Slot {
@@ -167,7 +171,7 @@ impl<'a> Shard<'a> {
             let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
             if silent > idle || (flow.is_closed() && silent > LINGER) {
                 let Some(slot) = self.table.remove(place) else { continue };
-                if let Some(Slot { flow, stage: Stage::Open(_) }) = self.table.get(place) {
+                if let Some(Slot { flow, stage: Stage::Open(_), .. }) = self.table.get(place) {
                     self.heads.push_back((place, flow.first_frame));
                 }
                 let ended = self.end(slot);
@@ -233,7 +237,7 @@ impl<'a> Shard<'a> {
     }
 
     fn insert(&mut self, hash: u64, key: FlowKey, packet: &Packet, from_low: bool) -> usize {
-        let slot = Slot { flow: Flow::new(key, packet, from_low), stage: Stage::Silent };
+        let slot = Slot { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None };
         if self.table.len() + self.ended.len() < self.max_flows {
             return self.table.insert(hash, slot);
         }
@@ -285,7 +289,7 @@ impl<'a> Shard<'a> {
         let idle = if packet.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
         let dir = slot.flow.dir(from_low);
         if packet.time.since(slot.flow.last) > idle || slot.flow.is_reopened_by(packet, dir) {
-            let fresh = Slot { flow: Flow::new(slot.flow.key, packet, from_low), stage: Stage::Silent };
+            let fresh = Slot { flow: Flow::new(slot.flow.key, packet, from_low), stage: Stage::Silent, heard: None };
             let old = std::mem::replace(slot, fresh);
             let ended = self.end(old);
             self.over(ended);
@@ -297,7 +301,13 @@ impl<'a> Shard<'a> {
         }
         let dir = slot.flow.dir(from_low);
         slot.flow.count(packet, dir, payload.len());
-        if packet.wire_len == 0 || matches!(slot.stage, Stage::Closed(_)) {
+        if packet.wire_len == 0 {
+            return;
+        }
+        if matches!(slot.stage, Stage::Closed(_)) {
+            if let Some(heard) = &mut slot.heard {
+                heard.listen(packet, dir, payload);
+            }
             return;
         }
         let fresh = matches!(slot.stage, Stage::Silent);
@@ -331,6 +341,9 @@ impl<'a> Shard<'a> {
                 undecided.segment(packet.frame, packet.time, dir, sequence, len, payload)
             }
         };
+        if let Some(reader) = undecided.reader() {
+            slot.heard.get_or_insert_with(|| Box::new(Heard::new(reader))).listen(packet, dir, payload);
+        }
         if progress == Progress::Open
             && undecided.band() != band
             && let Some(news) = &mut self.news
@@ -339,7 +352,10 @@ impl<'a> Shard<'a> {
             let complete = so_far.complete(packet.transport) && !slot.flow.cut();
             let lossy = Dir::BOTH.map(|dir| so_far.lossy(dir));
             let decision = Some(Box::new(so_far.conclude(false)));
-            news.push(Change::Judged(Ended { flow: slot.flow.clone(), decision, complete, lossy }, Standing::Open));
+            news.push(Change::Judged(
+                Ended { flow: slot.flow.clone(), decision, complete, lossy, heard: slot.heard.clone() },
+                Standing::Open,
+            ));
         }
         let after = undecided.memory();
         self.head_memory = (self.head_memory + after).saturating_sub(before);
@@ -361,7 +377,8 @@ impl<'a> Shard<'a> {
             if let (Some(news), Stage::Closed(closed)) = (&mut self.news, &stage) {
                 let Closed { decision, complete, lossy } = closed.clone();
                 let complete = complete && !slot.flow.cut();
-                let ended = Ended { flow: slot.flow.clone(), decision: Some(decision), complete, lossy };
+                let heard = slot.heard.clone();
+                let ended = Ended { flow: slot.flow.clone(), decision: Some(decision), complete, lossy, heard };
                 news.push(Change::Judged(ended, Standing::Decided));
             }
             slot.stage = stage;
@@ -398,7 +415,7 @@ impl<'a> Shard<'a> {
             None => (None, false, [false; 2]),
         };
         let complete = complete && !slot.flow.cut();
-        Ended { flow: slot.flow, decision, complete, lossy }
+        Ended { flow: slot.flow, decision, complete, lossy, heard: slot.heard }
     }
 
     /// What `finish` would give if the capture ended here; the shard goes on. Flows judged early are given once.

@@ -3,6 +3,7 @@
 use crate::flow::stream::STREAM_BYTES;
 use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
+use crate::protocol::announce::Reader;
 use crate::protocol::evidence::{self, Band, Candidate};
 use crate::protocol::{ALL, Assessment, Decision, Finding, ProtocolSet, ask};
 
@@ -31,6 +32,8 @@ pub struct Undecided {
     skipped: bool,
     findings: Vec<(usize, Finding)>,
     band: Option<Band>,
+    /// How to read what the named protocol announces.
+    reader: Option<Reader>,
     decided_at: u64,
     payloads: u64,
 }
@@ -46,6 +49,7 @@ impl Undecided {
             skipped: false,
             findings: Vec::new(),
             band: None,
+            reader: None,
             decided_at: 0,
             payloads: 0,
         }
@@ -171,6 +175,8 @@ impl Undecided {
             self.band = band;
             self.decided_at = self.payloads;
         }
+        let winner = self.findings.get(outcome.winner).and_then(|(n, _)| ALL.get(*n));
+        self.reader = winner.filter(|_| band.is_some()).and_then(|protocol| protocol.announces());
         let settled = self.findings.get(outcome.winner).is_some_and(|(_, f)| f.settled);
         if settled && band.is_some() { Progress::Done } else { Progress::Open }
     }
@@ -178,6 +184,11 @@ impl Undecided {
     /// How sure the last assessment was.
     pub fn band(&self) -> Option<Band> {
         self.band
+    }
+
+    /// How to read what the protocol announces that the flow is called so far.
+    pub fn reader(&self) -> Option<Reader> {
+        self.reader
     }
 
     /// Whether the exchange was seen whole: both sides spoke, and of TCP both starts and no gap were seen.

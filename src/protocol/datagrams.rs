@@ -142,6 +142,12 @@ pub(super) fn judge<T>(reading: &Reading<'_, T>, shape: &Shape, answers: impl Fn
     Some(finding)
 }
 
+/// The same for the outer packets of a tunnel, of which neither end serves the other.
+pub(super) fn tunnel<T>(reading: &Reading<'_, T>, shape: &Shape) -> Option<Finding> {
+    let finding = judge(reading, shape, |_, _| true)?;
+    Some(Finding { server: None, settled: finding.bits() >= CERTAIN, ..finding })
+}
+
 /// Evidence from which a lone candidate is certain.
 pub(super) const CERTAIN: Bits = Bits::whole(30);
 

@@ -6,6 +6,7 @@
 //! A foreign first byte of the server excludes the protocol when the start was seen, whatever the client said: a client
 //! alone may be a probe, or may have the wrong port.
 
+use super::announce::Reader;
 use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
@@ -19,6 +20,8 @@ pub(super) trait Dialogue: Sync {
     const REFERENCE: &'static str;
     /// Whether both sides speak alike, so that the bytes do not show who serves.
     const SYMMETRIC: bool = false;
+    /// See [`Protocol::announces`].
+    const ANNOUNCES: Option<Reader> = None;
 
     /// Whether servers of this protocol are known to answer in ways that no specification allows, or in none: then an
     /// answer that is foreign excludes the protocol only where the client did not speak it either.
@@ -157,6 +160,10 @@ impl<D: Dialogue> Protocol for D {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         assess(self, head)
+    }
+
+    fn announces(&self) -> Option<Reader> {
+        D::ANNOUNCES
     }
 }
 

@@ -1,15 +1,80 @@
-//! Echo: the server sends back what it gets (RFC 862).
+//! Echo: the server sends back what it gets, over TCP and UDP (RFC 862).
 
-use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family};
+use super::datagrams::item;
+use super::dialogue::{self, Dialogue, Opening, Said};
+use super::{Assessment, Bits, Family, Finding, Protocol};
+use crate::flow::Head;
+use crate::packet::Transport;
 
 /// All bytes of the answer are the question's, 32 or more. Terminals, mirrors and loops do that too, so it is likely at best.
 static ECHO: Family = Family { id: "echo.same-bytes", cap: Bits::whole(16) };
 
+/// Exchanges after which a flow that goes on counts as an echo: peers that count in step look the same for a while.
+const PATIENCE: usize = 8;
+
 /// The recogniser.
 pub(super) struct Echo;
 
-impl Dialogue for Echo {
+struct OverTcp;
+
+impl Protocol for Echo {
+    fn name(&self) -> &'static str {
+        OverTcp::NAME
+    }
+
+    fn reference(&self) -> &'static str {
+        OverTcp::REFERENCE
+    }
+
+    fn assess(&self, head: &Head<'_>) -> Assessment {
+        match head.transport() {
+            Transport::Tcp => dialogue::assess(&OverTcp, head),
+            Transport::Udp => over_udp(head),
+        }
+    }
+
+    fn heeds_end(&self) -> bool {
+        true
+    }
+}
+
+/// Every datagram of the server is the client's latest one.
+fn over_udp(head: &Head<'_>) -> Assessment {
+    let Some(client) = head.datagrams().next().map(|d| d.dir) else { return Assessment::NotNow };
+    let mut asked = None;
+    let (mut same, mut frames, mut questions) = (0, Vec::new(), Vec::new());
+    for datagram in head.datagrams() {
+        if datagram.dir == client {
+            asked = Some(datagram);
+            continue;
+        }
+        let Some(question) = asked.take() else { continue };
+        let visible = datagram.bytes.len().min(question.bytes.len());
+        if datagram.len != question.len || datagram.bytes.get(..visible) != question.bytes.get(..visible) {
+            // Other services answer an echo of theirs, and then something else.
+            return if datagram.nth < 2 { Assessment::Excluded } else { Assessment::NotNow };
+        }
+        same += visible;
+        frames.push(datagram.frame);
+        questions.push(question.bytes);
+    }
+    // Peers may greet alike; an echo repeats whatever comes.
+    questions.dedup();
+    let enough = questions.len() >= PATIENCE || (head.ended() && questions.len() >= 2);
+    if same < 32 || !enough {
+        return Assessment::NotNow;
+    }
+    frames.truncate(4);
+    let text = "the server sends back each datagram of the client";
+    Assessment::Recognised(Finding {
+        evidence: vec![item(&ECHO, 16, frames, text)],
+        server: Some(client.other()),
+        spoke: [true; 2],
+        ..Finding::default()
+    })
+}
+
+impl Dialogue for OverTcp {
     const NAME: &'static str = "echo";
     const REFERENCE: &'static str = "RFC 862";
 
@@ -35,11 +100,17 @@ impl Dialogue for Echo {
 mod tests {
     use super::super::dialogue::tests::{excluded, found};
     use super::*;
+    use crate::protocol::{Band, replay};
 
     #[test]
     fn the_same_bytes() {
-        assert!(found(&Echo, &[7; 40], &[7; 40]).is_some());
-        assert!(found(&Echo, &[7; 10], &[7; 10]).is_none());
-        assert!(excluded(&Echo, b"abc", b"abd"));
+        assert!(found(&OverTcp, &[7; 40], &[7; 40]).is_some());
+        assert!(found(&OverTcp, &[7; 10], &[7; 10]).is_none());
+        assert!(excluded(&OverTcp, b"abc", b"abd"));
+    }
+
+    #[test]
+    fn over_udp() {
+        replay::expect(&Echo, "inetd-udp.pcap", Band::Likely);
     }
 }

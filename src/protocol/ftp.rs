@@ -1,7 +1,7 @@
 //! FTP's control connection: a greeting with code 220, then USER, AUTH or FEAT and their replies (RFC 959, RFC 4217).
 
 use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family, text};
+use super::{Bits, Family, announce, text};
 
 /// A greeting with a reply code; SMTP's looks alike. With the word FTP in it nothing else does.
 static GREETING: Family = Family { id: "ftp.greeting", cap: Bits::whole(20) };
@@ -16,6 +16,7 @@ pub(super) struct Ftp;
 impl Dialogue for Ftp {
     const NAME: &'static str = "ftp";
     const REFERENCE: &'static str = "RFC 959";
+    const ANNOUNCES: Option<announce::Reader> = Some(announce::ftp);
 
     fn client(&self, bytes: &[u8]) -> Opening {
         text::command(bytes, &["USER", "AUTH", "FEAT", "SYST", "HOST", "CLNT", "OPTS", "ACCT"]).then(|| {

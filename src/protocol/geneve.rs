@@ -1,7 +1,7 @@
 //! Geneve, the outer packets.
 
 use super::datagrams::{self, Shape};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
 use crate::wire::geneve::Geneve as Packet;
 
@@ -50,9 +50,7 @@ impl Protocol for Geneve {
             }
             _ => None,
         });
-        // Neither end serves the other.
-        let finding = datagrams::judge(&reading, &SHAPE, |_, _| true);
-        reading.conclude(finding.map(|f| Finding { server: None, settled: f.bits() >= datagrams::CERTAIN, ..f }))
+        reading.conclude(datagrams::tunnel(&reading, &SHAPE))
     }
 }
 

@@ -1,7 +1,7 @@
 //! MGCP, between call agents and gateways.
 
 use super::datagrams::{self, Shape};
-use super::{Assessment, Bits, Family, Protocol};
+use super::{Assessment, Bits, Family, Protocol, announce};
 use crate::flow::Head;
 use crate::wire::mgcp::Mgcp as Message;
 
@@ -38,6 +38,10 @@ impl Protocol for Mgcp {
             0..=2 => matches!(byte, b'A'..=b'Z' | b'0'..=b'9'),
             _ => true,
         }
+    }
+
+    fn announces(&self) -> Option<announce::Reader> {
+        Some(announce::session)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

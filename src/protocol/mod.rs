@@ -4,6 +4,7 @@
 //! as [`Evidence`]; [`evidence`] is the one place that adds it up and compares the candidates.
 
 mod amqp;
+pub mod announce;
 pub mod ask;
 mod bacnet;
 mod balboa;
@@ -13,6 +14,7 @@ mod bittorrent;
 mod bittorrent_dht;
 mod bjnp;
 mod bolt;
+mod capwap;
 mod cassandra;
 mod cgp;
 mod chargen;
@@ -34,6 +36,7 @@ mod edp;
 mod enip;
 mod esp;
 pub mod evidence;
+mod fastd;
 mod finger;
 mod flow_export;
 mod framing;
@@ -57,16 +60,19 @@ mod ipfix;
 mod irc;
 mod java_rmi;
 mod kafka;
+mod kcp;
 mod kerberos;
 mod l2tp;
 mod ldap;
 mod ldp;
+mod lisp;
 pub mod llmnr;
 pub mod mdns;
 mod memcached;
 mod mgcp;
 mod modbus;
 mod mongodb;
+mod mosh;
 mod mqtt;
 mod mydoom;
 mod mysql;
@@ -113,6 +119,7 @@ mod smtp;
 mod snmp;
 mod soap;
 mod socks;
+mod softether;
 mod ssdp;
 mod ssh;
 mod ssrp;
@@ -154,6 +161,7 @@ pub static ALL: &[&dyn Protocol] = &[
     &bittorrent_dht::BittorrentDht,
     &bjnp::Bjnp,
     &bolt::Bolt,
+    &capwap::Capwap,
     &cassandra::Cassandra,
     &cgp::Cgp,
     &chargen::Chargen,
@@ -172,6 +180,7 @@ pub static ALL: &[&dyn Protocol] = &[
     &enip::Enip,
     &esp::EspInTcp,
     &esp::EspInUdp,
+    &fastd::Fastd,
     &finger::Finger,
     &ftp::Ftp,
     &geneve::Geneve,
@@ -193,16 +202,19 @@ pub static ALL: &[&dyn Protocol] = &[
     &irc::Irc,
     &java_rmi::JavaRmi,
     &kafka::Kafka,
+    &kcp::Kcp,
     &kerberos::Kerberos,
     &l2tp::L2tp,
     &ldap::Ldap,
     &ldp::Ldp,
+    &lisp::Lisp,
     &llmnr::Llmnr,
     &mdns::Mdns,
     &memcached::Memcached,
     &mgcp::Mgcp,
     &modbus::Modbus,
     &mongodb::Mongodb,
+    &mosh::Mosh,
     &mqtt::Mqtt,
     &mydoom::Mydoom,
     &mysql::Mysql,
@@ -247,6 +259,7 @@ pub static ALL: &[&dyn Protocol] = &[
     &snmp::Snmp,
     &soap::Soap,
     &socks::Socks,
+    &softether::SoftEther,
     &ssdp::Ssdp,
     &ssh::Ssh,
     &ssrp::Ssrp,
@@ -375,6 +388,11 @@ pub trait Protocol: Sync {
     /// Whether the end of a flow says something by itself: then `assess` is asked again though no payload came since.
     fn heeds_end(&self) -> bool {
         false
+    }
+
+    /// How to read what a payload of this protocol announces of ports for other flows, if it does.
+    fn announces(&self) -> Option<announce::Reader> {
+        None
     }
 }
 

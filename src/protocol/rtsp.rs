@@ -2,7 +2,7 @@
 
 use super::dialogue::{Dialogue, Opening, Said};
 use super::text::{self, Start};
-use super::{Bits, Family};
+use super::{Bits, Family, announce};
 
 /// "METHOD url RTSP/1.0": long fixed text. From a client alone it may be a probe.
 static REQUEST: Family = Family { id: "rtsp.request", cap: Bits::whole(24) };
@@ -30,6 +30,7 @@ pub(super) struct Rtsp;
 impl Dialogue for Rtsp {
     const NAME: &'static str = "rtsp";
     const REFERENCE: &'static str = "RFC 7826";
+    const ANNOUNCES: Option<announce::Reader> = Some(announce::rtsp);
 
     fn client(&self, bytes: &[u8]) -> Opening {
         text::command(bytes, METHODS).then(|| {

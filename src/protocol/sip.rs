@@ -1,7 +1,7 @@
 //! SIP over UDP and TCP.
 
 use super::datagrams::{self, Shape, item};
-use super::{Assessment, Bits, Family, Finding, Protocol, text};
+use super::{Assessment, Bits, Family, Finding, Protocol, announce, text};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::sip::Sip as Message;
@@ -38,6 +38,10 @@ impl Protocol for Sip {
             0 | 1 => byte.is_ascii_uppercase(),
             _ => true,
         }
+    }
+
+    fn announces(&self) -> Option<announce::Reader> {
+        Some(announce::session)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

@@ -1,7 +1,7 @@
 //! Teredo, the outer packets.
 
 use super::datagrams::{self, Shape};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
 use crate::wire::teredo::Teredo as Packet;
 
@@ -41,9 +41,7 @@ impl Protocol for Teredo {
             [0 | 0x60..=0x6f, ..] if d.len >= 40 => Packet::new(d.bytes, d.len),
             _ => None,
         });
-        // Neither end serves the other.
-        let finding = datagrams::judge(&reading, &SHAPE, |_, _| true);
-        reading.conclude(finding.map(|f| Finding { server: None, settled: f.bits() >= datagrams::CERTAIN, ..f }))
+        reading.conclude(datagrams::tunnel(&reading, &SHAPE))
     }
 }
 

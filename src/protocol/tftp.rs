@@ -1,7 +1,7 @@
 //! TFTP: the request, and the transfer, which the server answers from another port and so in another flow.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Protocol, announce};
 use crate::flow::Head;
 use crate::wire::tftp::Tftp as Packet;
 
@@ -32,6 +32,10 @@ impl Protocol for Tftp {
             1 => matches!(byte, 1..=6),
             _ => true,
         }
+    }
+
+    fn announces(&self) -> Option<announce::Reader> {
+        Some(announce::tftp)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

@@ -1,4 +1,4 @@
-//! Time: the server sends one number of four bytes, the seconds since 1900, and closes (RFC 868).
+//! Time: the server sends one number of four bytes, the seconds since 1900, over TCP and UDP (RFC 868).
 
 use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head};
@@ -23,39 +23,58 @@ impl Protocol for TimeProtocol {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        if head.transport() != Transport::Tcp {
-            return Assessment::Excluded;
+        match head.transport() {
+            Transport::Tcp => over_tcp(head),
+            Transport::Udp => over_udp(head),
         }
-        let (client, server) = (head.stream(Dir::Originator), head.stream(Dir::Responder));
-        if !client.bytes().is_empty() || server.total() > 4 {
-            return Assessment::Excluded;
-        }
-        let (Some(&number), Some((frame, Time(nanoseconds)))) = (server.bytes().first_chunk(), server.origin(0)) else {
-            return Assessment::NotNow;
-        };
-        let off = i64::from(u32::from_be_bytes(number)) - TO_1970 - nanoseconds / 1_000_000_000;
-        if off.abs() > 86_400 {
-            return Assessment::Excluded;
-        }
-        let evidence = Evidence {
-            family: &NOW,
-            bits: Bits::whole(16),
-            frames: vec![frame],
-            text: "server sends four bytes that are the time of the packet".into(),
-        };
-        Assessment::Recognised(Finding {
-            evidence: vec![evidence],
-            server: Some(Dir::Responder),
-            spoke: [false, true],
-            ..Finding::default()
-        })
     }
+}
+
+fn over_tcp(head: &Head<'_>) -> Assessment {
+    let (client, server) = (head.stream(Dir::Originator), head.stream(Dir::Responder));
+    if !client.bytes().is_empty() || server.total() > 4 {
+        return Assessment::Excluded;
+    }
+    match (server.bytes().first_chunk(), server.origin(0)) {
+        (Some(number), Some((frame, time))) => judge(*number, frame, time, Dir::Responder),
+        _ => Assessment::NotNow,
+    }
+}
+
+/// The client asks with an empty datagram, so that the answers are all there is.
+fn over_udp(head: &Head<'_>) -> Assessment {
+    let Some(first) = head.datagrams().find(|d| d.len > 0) else { return Assessment::NotNow };
+    if head.sent_by(first.dir.other()).any(|d| d.len > 0) {
+        let impossible = head.datagrams().all(|d| d.len != 4) && head.kept() > 8;
+        return if impossible { Assessment::Excluded } else { Assessment::NotNow };
+    }
+    if head.sent_by(first.dir).any(|d| d.len != 4) {
+        return Assessment::NotNow;
+    }
+    first.bytes.first_chunk().map_or(Assessment::NotNow, |number| judge(*number, first.frame, first.time, first.dir))
+}
+
+fn judge(number: [u8; 4], frame: u64, Time(nanoseconds): Time, server: Dir) -> Assessment {
+    let off = i64::from(u32::from_be_bytes(number)) - TO_1970 - nanoseconds / 1_000_000_000;
+    if off.abs() > 86_400 {
+        return Assessment::Excluded;
+    }
+    let evidence = Evidence {
+        family: &NOW,
+        bits: Bits::whole(16),
+        frames: vec![frame],
+        text: "server sends four bytes that are the time of the packet".into(),
+    };
+    let mut finding = Finding { evidence: vec![evidence], server: Some(server), ..Finding::default() };
+    *server.of_mut(&mut finding.spoke) = true;
+    Assessment::Recognised(finding)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::HeadBuf;
+    use crate::protocol::{Band, replay};
 
     #[test]
     fn the_time_of_the_packet() {
@@ -68,5 +87,10 @@ mod tests {
         };
         assert!(matches!(judge(2_208_988_800 + 1_000_000_100), Assessment::Recognised(_)));
         assert!(matches!(judge(1_000_000_100), Assessment::Excluded));
+    }
+
+    #[test]
+    fn over_udp() {
+        replay::expect(&TimeProtocol, "inetd-udp.pcap", Band::Likely);
     }
 }

@@ -1,7 +1,7 @@
 //! VXLAN, the outer packets.
 
 use super::datagrams::{self, Shape};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
 use crate::wire::vxlan::Vxlan as Packet;
 
@@ -42,9 +42,7 @@ impl Protocol for Vxlan {
             [0x08 | 0x88, ..] if d.len >= 42 => Packet::new(d.bytes, d.len),
             _ => None,
         });
-        // Neither end serves the other.
-        let finding = datagrams::judge(&reading, &SHAPE, |_, _| true);
-        reading.conclude(finding.map(|f| Finding { server: None, settled: f.bits() >= datagrams::CERTAIN, ..f }))
+        reading.conclude(datagrams::tunnel(&reading, &SHAPE))
     }
 }
 

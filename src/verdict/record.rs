@@ -103,12 +103,34 @@ pub struct FlowRecord<'a> {
     pub probe: bool,
     /// Which way it goes, where it is known who is inside.
     pub direction: Option<Direction>,
+    /// The flow that announced this one's ports: claim and verdict are those of its service.
+    pub announced: Option<Announced>,
+}
+
+/// Which flow announced the ports of another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Announced {
+    /// Number of the announcing flow in its capture.
+    pub by: u64,
+    /// Its protocol.
+    pub protocol: &'static str,
+    /// The frame that announced the ports.
+    pub frame: u64,
+    /// The announcing flow's server, whose port's claim is judged.
+    pub server: Endpoint,
+    /// The announcing flow's transport.
+    pub transport: Transport,
 }
 
 impl FlowRecord<'_> {
     /// The protocol named, or "unknown".
     pub fn protocol(&self) -> &'static str {
         self.decision.and_then(|d| d.protocol).unwrap_or("unknown")
+    }
+
+    /// The end and transport whose claim is judged: the server's, or the announcing flow's server's.
+    pub fn judged(&self) -> (Endpoint, Transport) {
+        self.announced.map_or((self.server, self.transport), |by| (by.server, by.transport))
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Observed {
     pub also: BTreeSet<&'static str>,
     /// What was suspected where nothing was named.
     pub suspected: BTreeSet<&'static str>,
+    /// Whether all its flows are on ports that the row's service announced.
+    pub announced: bool,
     /// Flows, packets, payload bytes.
     pub flows: u64,
     /// Packets.
@@ -121,7 +123,7 @@ impl PortRow {
 
     /// Whether more than one protocol (unknown counting as one) was served.
     pub fn mixed(&self) -> bool {
-        let served = self.observed.iter().filter(|o| o.verdict != Verdict::Insufficient);
+        let served = self.observed.iter().filter(|o| o.verdict != Verdict::Insufficient && !o.announced);
         served.map(|o| o.protocol).collect::<BTreeSet<_>>().len() > 1
     }
 
@@ -158,8 +160,8 @@ impl Rows {
     }
 
     fn key(&self, flow: &FlowRecord<'_>) -> RowKey {
-        let server = self.by_endpoint.then_some(flow.server.ip);
-        RowKey { port: flow.server.port, transport: flow.transport, server }
+        let (server, transport) = flow.judged();
+        RowKey { port: server.port, transport, server: self.by_endpoint.then_some(server.ip) }
     }
 
     /// Adds a flow.
@@ -287,6 +289,7 @@ impl PortRow {
         self.observed.sort_by(|a, b| {
             a.verdict
                 .cmp(&b.verdict)
+                .then(a.announced.cmp(&b.announced))
                 .then(b.odds.cmp(&a.odds))
                 .then(b.flows.cmp(&a.flows))
                 .then(a.protocol.cmp(b.protocol))
@@ -316,6 +319,7 @@ impl Observed {
                 .collect(),
             also: decision.map(|d| d.also.iter().copied().collect()).unwrap_or_default(),
             suspected: decision.and_then(|d| d.suspected).into_iter().collect(),
+            announced: flow.announced.is_some(),
             flows: 1,
             packets: flow.packets.0 + flow.packets.1,
             bytes: flow.bytes.0 + flow.bytes.1,
@@ -337,6 +341,7 @@ impl Observed {
         self.variants.extend(new.variants);
         self.also.extend(new.also);
         self.suspected.extend(new.suspected);
+        self.announced &= new.announced;
         self.flows += new.flows;
         self.packets += new.packets;
         self.bytes += new.bytes;

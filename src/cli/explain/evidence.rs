@@ -33,10 +33,14 @@ pub(super) fn write(page: &mut Page<'_>, flow: &FlowRecord<'_>) -> io::Result<()
         page.item("- ", &format!("{what}: {value}"))?;
     }
     if decision.protocol.is_some() {
-        page.text(&format!(
-            "This was decided after {} of the flow; the rest changed nothing.",
-            crate::cli::text::counted(decision.decided_at, "payload")
-        ))?;
+        let text = match decision.decided_at {
+            0 => "What another flow announced decided this.".to_owned(),
+            n => format!(
+                "This was decided after {} of the flow; the rest changed nothing.",
+                crate::cli::text::counted(n, "payload")
+            ),
+        };
+        page.text(&text)?;
     }
     losers(page, decision)?;
     if decision.protocol.is_none() { excluded(page, flow, decision) } else { Ok(()) }
@@ -57,7 +61,9 @@ fn account(page: &mut Page<'_>, decision: &Decision) -> io::Result<()> {
     page.item(&weight(PRIOR), "prior: before anything is seen, any protocol is improbable on any port")?;
     let against = decision.odds - total - PRIOR;
     if against < Bits::ZERO {
-        let rival = decision.rivals.first().map_or("a rival", |rival| rival.protocol);
+        // A companion is in the list, but weighs nothing against.
+        let rival = decision.rivals.iter().find(|rival| !decision.also.contains(&rival.protocol));
+        let rival = rival.map_or("a rival", |rival| rival.protocol);
         page.item(&weight(against), &format!("the strongest rival, {rival}"))?;
     }
     let band = match decision.band {

@@ -111,8 +111,16 @@ impl<'a> Page<'a> {
 
     fn claim(&mut self, flow: &FlowRecord<'_>) -> io::Result<()> {
         self.section("The claim")?;
-        let proto = proto(flow.transport);
-        let port = format!("{}/{}", flow.server.port, flow.transport);
+        let (judged, transport) = flow.judged();
+        let proto = proto(transport);
+        let port = format!("{}/{transport}", judged.port);
+        if let Some(by) = flow.announced {
+            self.text(&format!(
+                "Flow {} ({}) announced this flow's port in frame {}. Such a port is picked for one transfer, so that the \
+                 claim is that of the announcing service's port.",
+                by.by, by.protocol, by.frame
+            ))?;
+        }
         let date = self.registry.date().to_owned();
         let claim = &flow.claim;
         let names: Vec<_> = claim.services.iter().map(|name| escape(name)).collect();
@@ -121,7 +129,7 @@ impl<'a> Page<'a> {
             State::Assigned => format!("IANA's registry of {date} assigns {port} to {names}."),
             State::AssignedOtherTransport => format!(
                 "IANA's registry of {date} assigns port {} to {names}, but for {} only.",
-                flow.server.port, claim.other_transports
+                judged.port, claim.other_transports
             ),
             State::Reserved => format!("IANA's registry of {date} keeps {port} reserved."),
             State::Unassigned => format!("IANA's registry of {date} assigns {port} to nothing."),
@@ -129,7 +137,7 @@ impl<'a> Page<'a> {
             State::Dynamic => format!("{port} is in the dynamic range (49152-65535), which is never assigned."),
         };
         self.text(&state)?;
-        let rows: Vec<_> = self.registry.rows(flow.server.port).collect();
+        let rows: Vec<_> = self.registry.rows(judged.port).collect();
         for name in &claim.services {
             let holds = |row: &&crate::registry::Row<'_>| row.name == *name;
             if let Some(row) = rows.iter().find(holds) {

@@ -7,10 +7,14 @@ use crate::verdict::{Answered, FlowRecord, MatchBy, Reason, Verdict};
 /// By which rule the verdict follows.
 pub(super) fn follows(flow: &FlowRecord<'_>) -> String {
     let name = flow.protocol();
-    let port = format!("{}/{}", flow.server.port, flow.transport);
+    let (judged, transport) = flow.judged();
+    let port = format!("{}/{transport}", judged.port);
     let services = flow.claim.services.join(" or ");
     let verdict = flow.judgement.verdict;
     let because = match (verdict, flow.judgement.reason) {
+        (_, None) if let Some(by) = flow.announced => {
+            format!("flow {} announced the port, and its verdict on {port} is that of all that belongs to it", by.by)
+        }
         (Verdict::Match, _) if flow.judgement.match_by == Some(MatchBy::Wrapper) => format!(
             "the server side spoke {name}, and {services} runs inside {name}. That proves the envelope, not what is in it"
         ),

@@ -6,7 +6,7 @@ use crate::registry::{State, Transports};
 use crate::report::community::community_id;
 use crate::report::when::rfc3339;
 use crate::report::why;
-use crate::verdict::{Counts, FlowRecord, IpProto, Observed, PortRow, Prober, Summary};
+use crate::verdict::{Announced, Counts, FlowRecord, IpProto, Observed, PortRow, Prober, Summary};
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -119,6 +119,26 @@ pub(super) struct Flow<'a> {
     /// Part of a scan.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     probe: bool,
+    /// The flow that announced this one's ports; claim and verdict are those of its server's port.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced: Option<By>,
+}
+
+/// Who announced a flow's ports.
+#[derive(Serialize)]
+struct By {
+    flow_id: u64,
+    protocol: &'static str,
+    frame: u64,
+    server: End,
+    transport: &'static str,
+}
+
+impl From<Announced> for By {
+    fn from(by: Announced) -> Self {
+        let Announced { by: flow_id, protocol, frame, server, transport } = by;
+        Self { flow_id, protocol, frame, server: server.into(), transport: transport.name() }
+    }
 }
 
 impl<'a> Flow<'a> {
@@ -165,6 +185,7 @@ impl<'a> Flow<'a> {
             details,
             direction: flow.direction.map(|d| d.name()),
             probe: flow.probe,
+            announced: flow.announced.map(By::from),
         }
     }
 }

@@ -1,0 +1,75 @@
+//! Flows on ports that another flow announced are named, and filed under the service that announced them.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use portproof::capture::CaptureFile;
+use portproof::pipeline::{Captured, Control, Options, read_capture};
+use portproof::registry::Registry;
+use portproof::verdict::Verdict;
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::path::Path;
+
+fn bytes(capture: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(capture)).unwrap()
+}
+
+fn judged(bytes: Vec<u8>, workers: usize) -> Captured {
+    let file = CaptureFile::from_reader("test".into(), Box::new(Cursor::new(bytes))).unwrap();
+    read_capture(file, "test", &Options { workers, ..Options::default() }, Registry::embedded(), &Control::default())
+}
+
+/// (flow, its protocol, the announcing flow, its frame) of all that were announced.
+fn announced(captured: &Captured) -> Vec<(u64, &'static str, u64, u64)> {
+    let records = captured.records(Registry::embedded());
+    records.filter_map(|r| r.announced.map(|by| (r.id, r.protocol(), by.by, by.frame))).collect()
+}
+
+/// The rows as port, transport and names.
+fn rows(captured: &Captured) -> Vec<(String, BTreeSet<&'static str>)> {
+    let key = |row: &portproof::verdict::PortRow| format!("{}/{}", row.key.port, row.key.transport);
+    captured.rows.iter().map(|row| (key(row), row.observed.iter().map(|o| o.protocol).collect())).collect()
+}
+
+/// A little-endian pcap without the frames that `unwanted` says, numbered from 1.
+fn without(capture: &[u8], unwanted: impl Fn(usize) -> bool) -> Vec<u8> {
+    let (mut kept, mut at, mut number) = (capture[..24].to_vec(), 24, 0);
+    while let Some(len) = capture.get(at + 8..at + 12) {
+        let end = at + 16 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
+        number += 1;
+        if !unwanted(number) {
+            kept.extend(&capture[at..end]);
+        }
+        at = end;
+    }
+    kept
+}
+
+#[test]
+fn data_of_ftp_are_filed_under_the_control_connection() {
+    let captured = judged(bytes("ftp/transfers.pcap"), 0);
+    // Passive, extended passive and active.
+    let expected = [(2, "ftp-data", 1, 14), (4, "ftp-data", 3, 49), (6, "ftp-data", 5, 87)];
+    assert_eq!(announced(&captured), expected);
+    assert_eq!(rows(&captured), [("21/tcp".to_owned(), BTreeSet::from(["ftp", "ftp-data"]))]);
+    let row = captured.rows.iter().next().unwrap();
+    assert_eq!((row.verdict(), row.mixed(), row.shown().unwrap().0.protocol), (Verdict::Match, false, "ftp"));
+    assert_eq!(announced(&judged(bytes("ftp/transfers.pcap"), 3)), expected);
+}
+
+#[test]
+fn nothing_is_announced_without_the_announcement() {
+    let capture = without(&bytes("ftp/transfers.pcap"), |frame| matches!(frame, 14 | 49 | 87));
+    let captured = judged(capture, 0);
+    assert_eq!(announced(&captured), []);
+    assert_eq!(rows(&captured).len(), 4);
+    assert!(captured.records(Registry::embedded()).all(|r| r.protocol() != "ftp-data"));
+}
+
+#[test]
+fn the_answer_of_tftp_from_a_new_port_belongs_to_the_request() {
+    let captured = judged(bytes("tftp/tftpd-hpa.pcap"), 0);
+    assert_eq!(announced(&captured), [(2, "tftp", 1, 1)]);
+    assert_eq!(rows(&captured), [("1198/udp".to_owned(), BTreeSet::from(["tftp"]))]);
+    // The request was never answered on its own port, but it was.
+    assert_eq!(captured.rows.iter().next().unwrap().answered, 2);
+}
