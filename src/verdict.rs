@@ -243,6 +243,12 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
     }
 }
 
+/// The protocols that would satisfy a claim, as far as it has rows.
+pub fn satisfiers(claim: &Claim<'_>, transport: Transport) -> impl Iterator<Item = &'static str> {
+    let rows = claim.services.iter().filter_map(move |name| satisfying(name, proto(transport)));
+    rows.flat_map(|row| row.satisfied_by.iter().copied())
+}
+
 type Row<'a> = (&'a str, Option<&'static ClaimRow>);
 
 fn judge_named(name: &'static str, rows: &[Row<'_>]) -> Judgement {

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let registry: &Registry = &loaded.registry;
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     // The whole capture is judged: the numbers of flows and who serves must be those of `read`.
-    let options = Options { workers: cores.saturating_sub(1).max(1), ..Options::default() };
+    let options = Options { workers: cores.saturating_sub(1).max(1), exhaustive: true, ..Options::default() };
     let control = Arc::new(Control::default());
     let watch = Watch::start(&control, std::fs::metadata(&args.file).ok().map(|m| m.len()), true)?;
     let judged = Run { options: &options, registry, control: &control }.judge(&args.file);

@@ -2,6 +2,7 @@
 
 mod announced;
 pub mod board;
+mod claimed;
 mod duplicate;
 mod hidden;
 mod intake;

@@ -55,6 +55,8 @@ pub struct Options {
     pub every: Option<i64>,
     /// Rows by server endpoint instead of by port.
     pub by_endpoint: bool,
+    /// Of a flow without a name all recognisers are asked whether they exclude themselves, not only those of the claim.
+    pub exhaustive: bool,
 }
 
 impl Default for Options {
@@ -74,6 +76,7 @@ impl Default for Options {
             tcp_idle: 300_000_000_000,
             every: None,
             by_endpoint: false,
+            exhaustive: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
 
 use super::announced::Heard;
+use super::claimed::Claimed;
 use super::undecided::{Progress, Undecided};
 use super::{Options, merge};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
@@ -96,6 +97,7 @@ pub struct Harvest {
 #[derive(Clone, Debug)]
 pub struct Shard<'a> {
     registry: &'a Registry,
+    claimed: Claimed<'a>,
     table: Table<Slot>,
     ended: Vec<Ended>,
     /// Flows that were judged early, by what they were and in all.
@@ -131,6 +133,7 @@ impl<'a> Shard<'a> {
     pub fn new(options: &Options, shards: usize, registry: &'a Registry) -> Self {
         Self {
             registry,
+            claimed: Claimed::new(registry, options.exhaustive),
             table: Table::default(),
             ended: Vec::new(),
             rows: Rows::new(options.by_endpoint),
@@ -351,7 +354,7 @@ impl<'a> Shard<'a> {
             let mut so_far = undecided.clone();
             let complete = so_far.complete(packet.transport) && !slot.flow.cut();
             let lossy = Dir::BOTH.map(|dir| so_far.lossy(dir));
-            let decision = Some(Box::new(so_far.conclude(false)));
+            let decision = Some(Box::new(so_far.conclude(false, self.claimed.of(&slot.flow.key))));
             news.push(Change::Judged(
                 Ended { flow: slot.flow.clone(), decision, complete, lossy, heard: slot.heard.clone() },
                 Standing::Open,
@@ -368,9 +371,9 @@ impl<'a> Shard<'a> {
     fn close(&mut self, place: usize) {
         let Some(slot) = self.table.get_mut(place) else { return };
         let stage = std::mem::replace(&mut slot.stage, Stage::Silent);
-        let transport = slot.flow.key.transport;
+        let key = slot.flow.key;
         let stage = match stage {
-            Stage::Open(undecided) => Stage::Closed(self.conclude(undecided, transport, false)),
+            Stage::Open(undecided) => Stage::Closed(self.conclude(undecided, &key, false)),
             other => other,
         };
         if let Some(slot) = self.table.get_mut(place) {
@@ -407,7 +410,7 @@ impl<'a> Shard<'a> {
     fn end(&mut self, slot: Slot) -> Ended {
         let closed = match slot.stage {
             Stage::Silent => None,
-            Stage::Open(undecided) => Some(self.conclude(undecided, slot.flow.key.transport, true)),
+            Stage::Open(undecided) => Some(self.conclude(undecided, &slot.flow.key, true)),
             Stage::Closed(closed) => Some(closed),
         };
         let (decision, complete, lossy) = match closed {
@@ -428,12 +431,12 @@ impl<'a> Shard<'a> {
     }
 
     /// Concludes with what was seen, and takes the head back.
-    fn conclude(&mut self, mut undecided: Box<Undecided>, transport: Transport, ended: bool) -> Closed {
+    fn conclude(&mut self, mut undecided: Box<Undecided>, key: &FlowKey, ended: bool) -> Closed {
         let memory = undecided.memory();
         self.head_memory = self.head_memory.saturating_sub(memory);
-        let complete = undecided.complete(transport);
+        let complete = undecided.complete(key.transport);
         let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-        let decision = Box::new(undecided.conclude(ended));
+        let decision = Box::new(undecided.conclude(ended, self.claimed.of(key)));
         if self.spare.len() < SPARE && memory <= SPARE_BYTES {
             self.spare.push(undecided);
         }

@@ -213,18 +213,18 @@ impl Undecided {
         size_of::<Self>() + self.head.memory()
     }
 
-    /// The last word: asks once more if the flow ended, and concludes.
-    pub fn conclude(&mut self, ended: bool) -> Decision {
+    /// The last word: asks once more if the flow ended, and concludes. It counts of `claimed` whether they exclude it.
+    pub fn conclude(&mut self, ended: bool, claimed: ProtocolSet) -> Decision {
         let unseen = std::mem::take(&mut self.concerned);
         if ended && unseen != ProtocolSet::EMPTY {
             let found = self.found();
             self.ask(unseen.union(&found), None, true);
             self.weigh();
         }
-        // Of a whole exchange that nobody named it counts who excludes it: those who were passed over are asked, too.
+        // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
         if self.band.is_none() && self.complete(self.head.transport()) {
-            let rest = if self.skipped { ProtocolSet::EVERYBODY } else { ask::heed_end() };
-            self.ask(rest, None, ended);
+            let rest = if self.skipped { claimed } else { ProtocolSet::EMPTY };
+            self.ask(rest.union(&ask::heed_end()), None, ended);
             self.weigh();
         }
         let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));

@@ -184,7 +184,7 @@ impl Rows {
         row.answered += u64::from(answered(flow));
         row.probes += u64::from(flow.probe);
         *row.verdicts.entry(flow.judgement.verdict).or_default() += 1;
-        row.merge(Observed::of(flow));
+        row.count(flow);
     }
 
     /// What a flow has added to its row, to be taken back when it comes to something else.
@@ -280,12 +280,29 @@ fn remember(set: &mut BTreeSet<Ip>, ip: Ip) {
 }
 
 impl PortRow {
+    fn count(&mut self, flow: &FlowRecord<'_>) {
+        let place = (flow.judgement.verdict, flow.protocol());
+        match self.observed.iter_mut().find(|o| (o.verdict, o.protocol) == place) {
+            Some(known) => known.count(flow),
+            None => {
+                let mut first = Observed::like(flow);
+                first.count(flow);
+                self.observed.push(first);
+            }
+        }
+        self.sort();
+    }
+
     fn merge(&mut self, new: Observed) {
         let place = |o: &Observed| (o.verdict, o.protocol);
         match self.observed.iter_mut().find(|o| place(o) == place(&new)) {
             Some(known) => known.merge(new),
             None => self.observed.push(new),
         }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.observed.sort_by(|a, b| {
             a.verdict
                 .cmp(&b.verdict)
@@ -298,46 +315,48 @@ impl PortRow {
 }
 
 impl Observed {
-    fn of(flow: &FlowRecord<'_>) -> Self {
-        let decision = flow.decision;
-        let named = decision.and_then(|d| d.protocol).is_some();
-        let strongest = decision.filter(|_| named).and_then(|d| d.evidence.iter().max_by_key(|e| e.bits));
-        let mut frames: Vec<u64> =
-            decision.filter(|_| named).iter().flat_map(|d| &d.evidence).flat_map(|e| &e.frames).copied().collect();
-        frames.sort_unstable();
-        frames.dedup();
-        frames.truncate(4);
+    /// What flows like this one come to; none is counted yet.
+    fn like(flow: &FlowRecord<'_>) -> Self {
         Self {
             protocol: flow.protocol(),
             verdict: flow.judgement.verdict,
-            reason: flow.judgement.reason,
-            variants: decision
-                .filter(|_| named)
-                .and_then(|d| d.variant.as_ref())
-                .map(ToString::to_string)
-                .into_iter()
-                .collect(),
-            also: decision.map(|d| d.also.iter().copied().collect()).unwrap_or_default(),
-            suspected: decision.and_then(|d| d.suspected).into_iter().collect(),
-            announced: flow.announced.is_some(),
-            flows: 1,
-            packets: flow.packets.0 + flow.packets.1,
-            bytes: flow.bytes.0 + flow.bytes.1,
-            band: decision.and_then(|d| d.band),
-            odds: if named { decision.map_or(Bits::ZERO, |d| d.odds) } else { Bits::ZERO },
-            best: Best {
-                flow: flow.id,
-                client: flow.client.ip,
-                server: flow.server.ip,
-                peers: flow.server_by == ServerBy::Nobody,
-                text: strongest.map(|e| e.text.to_string()).unwrap_or_default(),
-                frames,
-            },
+            reason: None,
+            variants: BTreeSet::new(),
+            also: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            announced: true,
+            flows: 0,
+            packets: 0,
+            bytes: 0,
+            band: None,
+            odds: odds(flow),
+            best: Best::of(flow),
+        }
+    }
+
+    /// Counts a flow. Most say what others have said, so little is made anew.
+    fn count(&mut self, flow: &FlowRecord<'_>) {
+        self.reason = least(self.reason, flow.judgement.reason);
+        self.announced &= flow.announced.is_some();
+        self.flows += 1;
+        self.packets += flow.packets.0 + flow.packets.1;
+        self.bytes += flow.bytes.0 + flow.bytes.1;
+        if odds(flow) > self.odds {
+            self.odds = odds(flow);
+            self.best = Best::of(flow);
+        }
+        let Some(decision) = flow.decision else { return };
+        self.band = self.band.max(decision.band);
+        self.also.extend(&decision.also);
+        self.suspected.extend(decision.suspected);
+        let variant = decision.variant.as_deref().filter(|_| decision.protocol.is_some());
+        if let Some(variant) = variant.filter(|v| !self.variants.contains(*v)) {
+            self.variants.insert(variant.to_string());
         }
     }
 
     fn merge(&mut self, new: Self) {
-        self.reason = self.reason.min(new.reason).or(self.reason).or(new.reason);
+        self.reason = least(self.reason, new.reason);
         self.variants.extend(new.variants);
         self.also.extend(new.also);
         self.suspected.extend(new.suspected);
@@ -351,4 +370,32 @@ impl Observed {
             self.best = new.best;
         }
     }
+}
+
+impl Best {
+    fn of(flow: &FlowRecord<'_>) -> Self {
+        let evidence = flow.decision.filter(|d| d.protocol.is_some()).map_or(&[][..], |d| &d.evidence);
+        let mut frames: Vec<u64> = evidence.iter().flat_map(|e| &e.frames).copied().collect();
+        frames.sort_unstable();
+        frames.dedup();
+        frames.truncate(4);
+        Self {
+            flow: flow.id,
+            client: flow.client.ip,
+            server: flow.server.ip,
+            peers: flow.server_by == ServerBy::Nobody,
+            text: evidence.iter().max_by_key(|e| e.bits).map(|e| e.text.to_string()).unwrap_or_default(),
+            frames,
+        }
+    }
+}
+
+/// The posterior odds of what is named.
+fn odds(flow: &FlowRecord<'_>) -> Bits {
+    flow.decision.filter(|d| d.protocol.is_some()).map_or(Bits::ZERO, |d| d.odds)
+}
+
+/// The first of two reasons, if there is one.
+fn least(a: Option<Reason>, b: Option<Reason>) -> Option<Reason> {
+    a.into_iter().chain(b).min()
 }
