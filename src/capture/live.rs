@@ -83,8 +83,8 @@ impl Counters {
         let [seen, dropped, interface] = [0, 1, 2].map(|n: usize| {
             let (now, last) = (now.get(n).copied().unwrap_or(0), self.last.get(n).copied().unwrap_or(0));
             let grown = now.wrapping_sub(last);
-            // libpcap's count of the interface's drops goes back when it can no longer be read.
-            if grown > u32::MAX / 2 { 0 } else { u64::from(grown) }
+            // libpcap's count of the interface's drops (n 2) goes back when it can no longer be read.
+            if n == 2 && grown > u32::MAX / 2 { 0 } else { u64::from(grown) }
         });
         self.seen += seen;
         self.dropped += dropped;
