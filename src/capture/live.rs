@@ -332,7 +332,7 @@ mod tests {
         counters.add(stat(u32::MAX / 2, 9, 0));
         assert_eq!(
             (counters.seen, counters.dropped, counters.interface),
-            (u64::from(u32::MAX) + u64::from(u32::MAX / 2), 9, 5)
+            (u64::from(u32::MAX) + u64::from(u32::MAX / 2) + 1, 9, 5)
         );
     }
 }
