@@ -55,6 +55,23 @@ impl fmt::Display for Enforced {
     }
 }
 
+/// Confines the helper that looks which process holds which socket: as `user` if it is root's, with the two capabilities
+/// that this takes (proc(5), "/proc/PID/fd") as far as it has them, and with system calls to read and to list sockets.
+/// There is no Landlock: from within a domain, other processes' descriptors cannot be read.
+///
+/// # Errors
+/// In words for the user.
+pub fn attribution(user: &str, kill: bool) -> Result<(), String> {
+    let user = if user::is_root() { Some(User::find(user)?) } else { None };
+    user::keep_to_look(user.as_ref())?;
+    calls::restrict_to_look(kill)
+}
+
+/// Whether such a helper sees the processes of all users.
+pub fn sees_all_processes() -> bool {
+    user::can_look()
+}
+
 impl Plan {
     /// Confines this thread and all it will start.
     ///

@@ -7,8 +7,9 @@ mod namespace;
 use portproof::packet::{Endpoint, Ip, Transport};
 use portproof::process::helper::{Helper, Side};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn listen(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_portproof"))
@@ -66,7 +67,14 @@ fn the_helper_attributes_flows_of_this_machine_only() {
     let end = |ip: [u8; 4], port| Endpoint { ip: Ip::v4(ip), port };
     let (own, foreign) = ([127, 0, 0, 1], [192, 0, 2, 1]);
 
-    let mut helper = Helper::start(env!("CARGO_BIN_EXE_portproof").as_ref()).unwrap();
+    let mut helper = Helper::start(env!("CARGO_BIN_EXE_portproof").as_ref(), &["--kill"]).unwrap();
+    // It has become another user and kept two capabilities (2 and 19 of capabilities(7)), no new privileges, and a filter.
+    assert_eq!(helper.ask(Transport::Udp, end(foreign, 1), end(foreign, 2)), None);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", helper.pid())).unwrap();
+    let has = |line: &str| status.lines().any(|known| known == line);
+    assert!(has("Uid:\t65534\t65534\t65534\t65534"), "{status}");
+    assert!(has("CapEff:\t0000000000080004") && has("CapPrm:\t0000000000080004"), "{status}");
+    assert!(has("NoNewPrivs:\t1") && has("Seccomp:\t2"), "{status}");
     let mut ask = |server, client| helper.ask(Transport::Udp, server, client);
     let found = ask(end(own, 1197), end(foreign, 9)).unwrap();
     assert_eq!((found.side, found.owners[0].pid), (Side::Server, std::process::id()));
@@ -79,4 +87,41 @@ fn the_helper_attributes_flows_of_this_machine_only() {
     assert_eq!(ask(end(foreign, 2797), end(foreign, 9)), None);
     drop((anywhere, client));
     assert!(helper.works());
+}
+
+#[test]
+fn what_is_looked_at_has_a_verdict() {
+    if !namespace::alone("what_is_looked_at_has_a_verdict") {
+        return;
+    }
+    let server = UdpSocket::bind("0.0.0.0:1197").unwrap();
+    let _silent = UdpSocket::bind("0.0.0.0:2797").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_portproof"))
+        .env("PORTPROOF_SANDBOX", "kill")
+        .args(["listen", "--observe", "1h", "--output", "jsonl"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("looking at any for ") && line.contains("confined: user nobody"), "{line}");
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..3 {
+        client.send_to(namespace::QUESTION, ("127.0.0.1", 1197)).unwrap();
+        server.recv(&mut [0; 512]).unwrap();
+        server.send_to(namespace::ANSWER, client.local_addr().unwrap()).unwrap();
+        client.recv(&mut [0; 512]).unwrap();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let records: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&records[0]["port"], &records[0]["verdict"]), (&1197.into(), &"mismatch".into()), "{text}");
+    assert_eq!(
+        (&records[0]["protocol"], &records[0]["processes"][0]["pid"]),
+        (&"dns".into(), &std::process::id().into())
+    );
+    assert_eq!((&records[1]["port"], &records[1]["verdict"]), (&2797.into(), &Value::Null), "{text}");
 }

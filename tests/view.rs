@@ -94,7 +94,10 @@ fn press(model: &mut Model, keys: &str) -> bool {
 #[test]
 fn a_small_and_a_large_screen() {
     let mut model = model(0);
-    check("80x24.txt", &drawn(&mut model, 80, 24));
+    let small = drawn(&mut model, 80, 24);
+    check("80x24.txt", &small);
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/watch.md")).unwrap();
+    assert!(document.contains(&text(&small)), "docs/watch.md shows another screen");
     check("200x50.txt", &drawn(&mut model, 200, 50));
     press(&mut model, "?");
     check("help-80x24.txt", &drawn(&mut model, 80, 24));

@@ -32,6 +32,16 @@ impl Confine {
     }
 }
 
+impl Confine {
+    /// The same for the helper of `--process`.
+    pub(super) fn for_helper(&self) -> Vec<String> {
+        let mut arguments = vec!["--user".to_owned(), self.user.clone()];
+        arguments.extend(self.no_sandbox.then(|| "--no-sandbox".to_owned()));
+        arguments.extend(kill().then(|| "--kill".to_owned()));
+        arguments
+    }
+}
+
 /// Confines a run over capture files: it may read them and write its own, and has no sockets.
 ///
 /// # Errors

@@ -1,15 +1,26 @@
 //! `portproof listen`: what listens on this machine, with the registry's claim and the lore beside it.
 
+use super::choose;
+use super::confine::Confine;
 use super::exit;
+use super::live::Capturing;
+use super::read::say;
 use super::registry::store::{self, Loaded};
 use super::text::{Screen, escape};
 use super::values::{self, ColourArg, Output};
-use crate::pipeline::PortSet;
+use super::watch::Watch;
+use crate::capture::live::interfaces;
+use crate::packet::Ip;
+use crate::pipeline::{Board, Control, Event, Observer, Options, PortSet, watch_live};
 use crate::process::{Listener, Snapshot};
 use crate::registry::{Registry, lore};
 use crate::report::listen::{self, Listening};
-use crate::verdict::proto;
+use crate::report::when;
+use crate::sandbox::Sockets;
+use crate::verdict::{FlowRecord, RowKey, Rows, proto};
+use std::collections::HashSet;
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 /// Arguments of `portproof listen`.
 #[derive(Debug, clap::Args)]
@@ -20,6 +31,14 @@ pub(super) struct Args {
     /// Only these ports: 1194-1200,2797/udp.
     #[arg(long, value_name = "PORTS", value_parser = values::ports)]
     ports: Option<PortSet>,
+    /// Look at the traffic for this long, and say what each port speaks: 30s, 5m.
+    #[arg(long, value_name = "TIME", value_parser = choose::period)]
+    observe: Option<i64>,
+    /// Interfaces to look at.
+    #[arg(short = 'i', long = "interface", value_name = "NAMES", value_delimiter = ',', default_value = "any")]
+    interfaces: Vec<String>,
+    #[command(flatten)]
+    confine: Confine,
     /// Colours.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     color: ColourArg,
@@ -44,13 +63,21 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let wanted =
         |listener: &Listener| args.ports.as_ref().is_none_or(|ports| ports.contains(listener.port, listener.transport));
     let listeners: Vec<Listener> = snapshot.listeners().into_iter().filter(wanted).collect();
-    let rows: Vec<Listening<'_>> = listeners.iter().map(|listener| row(listener, &registry)).collect();
+    let seen = match args.observe.map(|time| args.look(time, &listeners, &registry)).transpose() {
+        Ok(seen) => seen.transpose()?,
+        Err(text) => {
+            eprintln!("portproof: {text}");
+            return Ok(exit::FAILED);
+        }
+    };
+    let rows: Vec<Listening<'_>> = listeners.iter().map(|listener| row(listener, &registry, seen.as_ref())).collect();
     let mut out = BufWriter::new(io::stdout().lock());
+    let watched = seen.is_some();
     match args.output {
-        Output::Jsonl => listen::jsonl(&rows, false, &mut out)?,
-        Output::Csv => listen::csv(&rows, false, &mut out)?,
+        Output::Jsonl => listen::jsonl(&rows, watched, &mut out)?,
+        Output::Csv => listen::csv(&rows, watched, &mut out)?,
         Output::Table => {
-            listen::table(&rows, false, Screen::of_stdout_with(args.color.into()), &mut out)?;
+            listen::table(&rows, watched, Screen::of_stdout_with(args.color.into()), &mut out)?;
             writeln!(out)?;
             if let Some(hidden) = listen::hidden(snapshot.hidden) {
                 writeln!(out, "{hidden}")?;
@@ -62,12 +89,51 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     Ok(0)
 }
 
-fn row<'a>(listener: &'a Listener, registry: &'a Registry) -> Listening<'a> {
+impl Args {
+    /// Captures on those ports for `time` nanoseconds, or until a signal; gives the rows of this machine's own addresses.
+    ///
+    /// The error is a line for the user, the one inside that of the run.
+    fn look(&self, time: i64, listeners: &[Listener], registry: &Registry) -> Result<io::Result<Rows>, String> {
+        let of = |listener: &Listener| (listener.port, listener.port, Some(listener.transport));
+        let ports = PortSet { ranges: listeners.iter().map(of).collect() };
+        let capturing = Capturing::of_ports(&self.interfaces, ports, time);
+        let live = capturing.open()?;
+        // Later, confined, nobody can be asked for them any more.
+        let own: HashSet<Ip> = interfaces()?.into_iter().flat_map(|i| i.addresses).map(Ip::from).collect();
+        let confined = self.confine.enforce(capturing.files(), Sockets::Capture)?;
+        say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
+        let control = Arc::new(Control::default());
+        let options = Options { by_endpoint: true, ..capturing.options() };
+        let run = || -> io::Result<Rows> {
+            let _watch = Watch::start(&control, None, false)?;
+            let watched = watch_live(live, &options, registry, &control, &mut Silent)?;
+            watched.faults.iter().for_each(|fault| say(&fault.to_string()));
+            Ok(watched.board.rows().clone().by_port(|ip| own.contains(&ip) || ip.is_multicast()))
+        };
+        Ok(run())
+    }
+}
+
+/// Waits for the end.
+struct Silent;
+
+impl Observer for Silent {
+    fn flow(&mut self, _: &FlowRecord<'_>, _: Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &Board<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn row<'a>(listener: &'a Listener, registry: &'a Registry, seen: Option<&'a Rows>) -> Listening<'a> {
     let proto = proto(listener.transport);
+    let key = RowKey { port: listener.port, transport: listener.transport, server: None };
     Listening {
         listener,
         claim: registry.claim(listener.port, proto),
         lore: lore(listener.port, proto).collect(),
-        seen: None,
+        seen: seen.and_then(|rows| rows.get(key)),
     }
 }

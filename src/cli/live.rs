@@ -15,6 +15,7 @@ use status::Status;
 use super::choose;
 use super::confine::Confine;
 use super::exit::{self, Outcome};
+use super::owners::{self, Owners};
 use super::read::{reached, say};
 use super::registry::store;
 use super::text::Screen;
@@ -63,6 +64,11 @@ pub(super) struct Args {
     /// Exit with 3 if packets were lost.
     #[arg(long)]
     strict_loss: bool,
+    /// Say which process of this machine owns a flow's end.
+    ///
+    /// A small process of its own looks, with CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE if there are such privileges.
+    #[arg(long)]
+    process: bool,
     /// Serve figures for Prometheus here, at /metrics: 127.0.0.1:9464; a port alone is one of the loopback address.
     #[arg(long, value_name = "ADDRESS", value_parser = metrics::address)]
     metrics: Option<SocketAddr>,
@@ -106,9 +112,16 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             return Ok(exit::FAILED);
         }
     };
+    let owners = match Owners::start(args.process, &args.confine) {
+        Ok(owners) => owners,
+        Err(text) => {
+            say(&text);
+            return Ok(exit::FAILED);
+        }
+    };
     // Before the first thread starts, since only those that it starts later are confined with this one.
     match args.confine.enforce(args.capturing.files(), outside.sockets()) {
-        Ok(confined) => say(&format!("capturing on {name}{}; {confined}", outside.said())),
+        Ok(confined) => say(&format!("capturing on {name}{}{}; {confined}", outside.said(), owners.said())),
         Err(text) => {
             say(&text);
             return Ok(exit::FAILED);
@@ -130,6 +143,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         reported: Instant::now(),
         status: Status::new(),
         outside,
+        owners,
     };
     let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
     drop(watch);
@@ -156,15 +170,20 @@ struct Showing<'a> {
     reported: Instant,
     status: Status,
     outside: Outside<'a>,
+    owners: Owners,
 }
 
 impl Observer for Showing<'_> {
     fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()> {
         match self.args.output {
-            Form::Jsonl => self.jsonl.event(self.name, flow, event.name()),
+            Form::Jsonl => {
+                let process = self.owners.of(flow);
+                self.jsonl.event(self.name, flow, event.name(), process.as_ref())
+            }
             Form::Table if self.args.only.is_empty() || self.args.only.contains(&flow.judgement.verdict) => {
                 self.status.clear();
-                self.lines.flow(flow, &mut io::stdout().lock())
+                let owner = || self.owners.of(flow).as_ref().map(owners::text);
+                self.lines.flow(flow, owner, &mut io::stdout().lock())
             }
             Form::Table => Ok(()),
         }

@@ -14,6 +14,8 @@ mod listen;
 #[cfg(target_os = "linux")]
 mod live;
 mod out;
+#[cfg(target_os = "linux")]
+mod owners;
 pub mod port;
 mod read;
 pub mod registry;
@@ -61,7 +63,7 @@ enum Command {
     /// Answer questions about who owns a flow; for the program itself.
     #[cfg(target_os = "linux")]
     #[command(name = crate::process::helper::SUBCOMMAND, hide = true)]
-    OwnerHelper,
+    OwnerHelper(owners::Args),
 }
 
 const EXAMPLES: &str = "\
@@ -129,7 +131,7 @@ pub fn main() -> ExitCode {
         #[cfg(target_os = "linux")]
         Command::Listen(args) => listen::run(args),
         #[cfg(target_os = "linux")]
-        Command::OwnerHelper => crate::process::helper::serve(io::stdin().lock(), io::stdout().lock()).map(|()| 0),
+        Command::OwnerHelper(args) => owners::run(args),
         Command::Registry(args) => {
             let mut out = BufWriter::new(io::stdout().lock());
             registry::run(args, &mut out).and_then(|code| out.flush().map(|()| code))

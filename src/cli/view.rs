@@ -11,6 +11,7 @@ use super::text::{Colour, Screen};
 use super::values::ColourArg;
 use crate::pipeline::{Board, Control, Event, Observer, watch_live};
 use crate::report::{By, Report, Style, Table};
+use crate::sandbox::Sockets;
 use crate::verdict::{FlowRecord, Summary};
 use crate::view::{Model, Seen, draw};
 use ratatui::Terminal;
@@ -79,7 +80,8 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
     // The first look for keys opens what the later ones need. As for threads, see `portproof live`.
     event::poll(Duration::ZERO)?;
-    let confined = match args.confine.enforce(args.capturing.files(), outside.sockets()) {
+    // Signals, that of a new size among them, wake their thread through a socket pair.
+    let confined = match args.confine.enforce(args.capturing.files(), Sockets::Serve) {
         Ok(confined) => confined,
         Err(text) => {
             say(&text);
@@ -98,9 +100,10 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             stopping.stop();
         }
     })?;
+    say(&format!("capturing on {name}; {confined}"));
     let mut showing = Showing {
         full: FullScreen::enter()?,
-        model: Model::new(&format!("{name}, {confined}"), screen.colour),
+        model: Model::new(&name, screen.colour),
         control: &control,
         start: Instant::now(),
         notice,

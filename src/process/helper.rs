@@ -15,6 +15,7 @@ use crate::packet::{Endpoint, Transport};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::IpAddr;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -51,6 +52,13 @@ struct Question {
     transport: Name,
     server: End,
     client: End,
+}
+
+impl Question {
+    /// Whether an end is on this machine at all.
+    fn concerns_us(&self) -> bool {
+        is_here(self.server.ip) || is_here(self.client.ip)
+    }
 }
 
 /// A transport by its name.
@@ -93,7 +101,7 @@ pub fn serve(input: impl BufRead, mut output: impl Write) -> io::Result<()> {
             Some((_, snapshot)) if age.is_some_and(|age| age < FRESH) => answer(snapshot, &question),
             _ => None,
         };
-        if answer.is_none() && age.is_none_or(|age| age >= FRESH_ENOUGH) {
+        if answer.is_none() && age.is_none_or(|age| age >= FRESH_ENOUGH) && question.concerns_us() {
             // A kernel that lists nothing today may do so tomorrow; until then nobody is known.
             let snapshot = Snapshot::take().unwrap_or_default();
             answer = self::answer(&snapshot, &question);
@@ -128,14 +136,15 @@ pub struct Helper {
 
 impl Helper {
     /// Starts it, with the privileges of the caller; it gives up what it does not need by itself. `program` is this
-    /// program, by whatever name.
+    /// program, by whatever name, and `arguments` go to its hidden subcommand.
     ///
     /// # Errors
     /// When the program cannot be started.
-    pub fn start(program: &Path) -> io::Result<Self> {
+    pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new(program);
-        command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn()?;
+        command.arg(SUBCOMMAND).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // The terminal's interrupt is for who started it.
+        let mut child = command.process_group(0).spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take().map(BufReader::new));
         Ok(Self { child, pipes })
     }
@@ -152,6 +161,11 @@ impl Helper {
             self.pipes = None;
         }
         answer.unwrap_or_default()
+    }
+
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Whether it still answers.

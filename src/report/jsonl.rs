@@ -31,13 +31,21 @@ impl<W: Write> Jsonl<W> {
         self.out.write_all(b"\n")
     }
 
-    /// Takes a flow as it stands in a live run: `event` is new, change or end.
+    /// Takes a flow as it stands in a live run: `event` is new, change or end. `process` says who owns it on this
+    /// machine, if that is known.
     ///
     /// # Errors
     /// When writing fails.
-    pub fn event(&mut self, capture: &str, flow: &FlowRecord<'_>, event: &'static str) -> io::Result<()> {
+    pub fn event(
+        &mut self,
+        capture: &str,
+        flow: &FlowRecord<'_>,
+        event: &'static str,
+        process: Option<&impl Serialize>,
+    ) -> io::Result<()> {
         if self.wanted(flow.judgement.verdict) {
-            self.line(&Flow::new(capture, flow).at(event))?;
+            let process = process.map(serde_json::to_value).transpose()?;
+            self.line(&Flow::new(capture, flow).at(event, process))?;
             self.out.flush()?;
         }
         Ok(())

@@ -109,6 +109,70 @@ pub(super) fn restrict(sockets: Sockets, kill: bool) -> Result<(), String> {
     install(&program).map_err(|error| refused(&error))
 }
 
+/// What the helper needs that looks who holds which socket: it opens files, but not to write, asks the kernel for sockets,
+/// and tries whether an address is its own by binding to it.
+const LOOK: &[c_long] = &[
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_close,
+    libc::SYS_lseek,
+    libc::SYS_fstat,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_getdents64,
+    libc::SYS_readlinkat,
+    libc::SYS_fcntl,
+    libc::SYS_ppoll,
+    libc::SYS_bind,
+    libc::SYS_connect,
+    libc::SYS_getsockname,
+    libc::SYS_sendto,
+    libc::SYS_recvfrom,
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    libc::SYS_futex,
+    libc::SYS_clock_gettime,
+    libc::SYS_getrandom,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_tgkill,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_restart_syscall,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+#[cfg(target_arch = "x86_64")]
+const LOOK_OLDER: &[c_long] = &[libc::SYS_readlink, libc::SYS_stat, libc::SYS_poll];
+#[cfg(not(target_arch = "x86_64"))]
+const LOOK_OLDER: &[c_long] = &[];
+
+/// Restricts this thread to what the helper needs.
+pub(super) fn restrict_to_look(kill: bool) -> Result<(), String> {
+    let program = || -> Result<BpfProgram, seccompiler::BackendError> {
+        let mut rules: BTreeMap<c_long, Vec<SeccompRule>> =
+            [LOOK, LOOK_OLDER].concat().into_iter().map(|call| (call, Vec::new())).collect();
+        let masked = |argument, mask: c_int, value: c_int| {
+            let op = SeccompCmpOp::MaskedEq(mask as u64);
+            SeccompCondition::new(argument, SeccompCmpArgLen::Dword, op, value as u64)
+        };
+        let writes = libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC;
+        rules.insert(libc::SYS_openat, vec![SeccompRule::new(vec![masked(2, writes, libc::O_RDONLY)?])?]);
+        rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![masked(2, libc::PROT_EXEC, 0)?])?]);
+        rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![masked(2, libc::PROT_EXEC, 0)?])?]);
+        let families = [libc::AF_NETLINK, libc::AF_INET, libc::AF_INET6];
+        let families = families.map(|family| masked(0, c_int::MAX, family).and_then(|c| SeccompRule::new(vec![c])));
+        rules.insert(libc::SYS_socket, families.into_iter().collect::<Result<_, _>>()?);
+        build(rules, kill)
+    };
+    let refused = |error: &dyn std::fmt::Display| format!("seccomp: {error}");
+    install(&program().map_err(|error| refused(&error))?).map_err(|error| refused(&error))
+}
+
 fn program(sockets: Sockets, kill: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let (capture, serve) = match sockets {
         Sockets::None => (&[][..], &[][..]),
@@ -123,6 +187,11 @@ fn program(sockets: Sockets, kill: bool) -> Result<BpfProgram, seccompiler::Back
         let plain = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(exec), 0)?;
         rules.insert(call, vec![SeccompRule::new(vec![plain])?]);
     }
+    build(rules, kill)
+}
+
+/// The filter that allows these calls, each if one of its rules fits.
+fn build(rules: BTreeMap<c_long, Vec<SeccompRule>>, kill: bool) -> Result<BpfProgram, seccompiler::BackendError> {
     let otherwise = if kill { SeccompAction::KillProcess } else { SeccompAction::Errno(libc::EPERM as u32) };
     let arch = std::env::consts::ARCH.try_into()?;
     SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)?.try_into()

@@ -2,8 +2,8 @@
 
 use rustix::process::{Gid, Uid, geteuid};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
+    set_capabilities, set_keep_capabilities, set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid,
 };
 use std::fs;
 
@@ -68,6 +68,27 @@ pub(super) fn drop_capabilities() -> Result<(), String> {
     // Older kernels have no ambient capabilities.
     let _ = clear_ambient_capability_set();
     set_capabilities(None, none).map_err(|error| format!("giving up capabilities: {error}"))
+}
+
+/// What it takes to read the descriptors of other users' processes.
+const LOOK: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_PTRACE);
+
+/// Whether this process can read the descriptors of all others.
+pub(super) fn can_look() -> bool {
+    capabilities(None).is_ok_and(|own| own.effective.contains(LOOK))
+}
+
+/// Becomes the user, if there is one to become, and gives up all capabilities but those to look at processes.
+pub(super) fn keep_to_look(user: Option<&User>) -> Result<(), String> {
+    let own = capabilities(None).map_err(|error| format!("asking for capabilities: {error}"))?;
+    let kept = own.permitted.intersection(LOOK);
+    set_keep_capabilities(true).map_err(|error| format!("keeping capabilities: {error}"))?;
+    user.map_or(Ok(()), User::become_it)?;
+    set_no_new_privs(true).map_err(|error| format!("giving up new privileges: {error}"))?;
+    // Older kernels have no ambient capabilities.
+    let _ = clear_ambient_capability_set();
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).map_err(|error| format!("giving up capabilities: {error}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,14 @@
 //! Tests in a network namespace of their own.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, dead_code)]
 
 use std::process::Command;
+
+/// A question for the address of example.com, and its answer (RFC 1035).
+pub(crate) const QUESTION: &[u8] =
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01";
+pub(crate) const ANSWER: &[u8] =
+    b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01\
+\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x01";
 
 const ALONE: &str = "PORTPROOF_TEST_ALONE";
 

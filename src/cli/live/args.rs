@@ -68,7 +68,23 @@ pub(crate) struct Capturing {
     tcp_idle: i64,
 }
 
+/// To have the defaults where there is no command line.
+#[derive(clap::Parser)]
+struct OnlyCapturing {
+    #[command(flatten)]
+    capturing: Capturing,
+}
+
 impl Capturing {
+    /// What the arguments would say of a capture on a few ports for `duration` nanoseconds.
+    pub(crate) fn of_ports(interfaces: &[String], ports: PortSet, duration: i64) -> Self {
+        let names = interfaces.join(",");
+        let parsed =
+            <OnlyCapturing as clap::Parser>::try_parse_from(["portproof", "-i", &names]).map(|only| only.capturing);
+        let defaults = parsed.unwrap_or_else(|error| error.exit());
+        Self { ports: Some(ports), duration: Some(duration), ..defaults }
+    }
+
     /// What the run is told.
     pub(crate) fn options(&self) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);

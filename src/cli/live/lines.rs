@@ -31,11 +31,16 @@ impl Lines {
         Self { said: HashMap::new(), all, screen }
     }
 
-    /// Writes a line if the flow's verdict is news for its server's port.
+    /// Writes a line if the flow's verdict is news for its server's port. `owner` is asked only then whose it is.
     ///
     /// # Errors
     /// Those of `out`.
-    pub(crate) fn flow(&mut self, flow: &FlowRecord<'_>, out: &mut dyn Write) -> io::Result<()> {
+    pub(crate) fn flow(
+        &mut self,
+        flow: &FlowRecord<'_>,
+        owner: impl FnOnce() -> Option<String>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let verdict = flow.judgement.verdict;
         if verdict == Verdict::Insufficient && !self.all {
             return Ok(());
@@ -53,8 +58,8 @@ impl Lines {
             None if band.is_none() && named => return Ok(()),
             None => said.push((verdict, flow.protocol(), band)),
         }
-        let line = line(flow, self.screen);
-        writeln!(out, "{line}")?;
+        let owner = owner().map(|owner| format!("; {owner}")).unwrap_or_default();
+        writeln!(out, "{}{owner}", line(flow, self.screen))?;
         out.flush()
     }
 }

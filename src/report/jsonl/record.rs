@@ -116,6 +116,9 @@ pub(super) struct Flow<'a> {
     /// Which way it goes; only where it was said who is inside.
     #[serde(skip_serializing_if = "Option::is_none")]
     direction: Option<&'static str>,
+    /// Who owns an end of it on the machine it was captured on; only where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<serde_json::Value>,
     /// Part of a scan.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     probe: bool,
@@ -184,6 +187,7 @@ impl<'a> Flow<'a> {
             odds: decision.filter(|d| !d.evidence.is_empty()).map(|d| d.odds.as_f64()),
             details,
             direction: flow.direction.map(|d| d.name()),
+            process: None,
             probe: flow.probe,
             announced: flow.announced.map(By::from),
         }
@@ -191,9 +195,9 @@ impl<'a> Flow<'a> {
 }
 
 impl Flow<'_> {
-    /// The same record of another event: new, change or end.
-    pub(super) fn at(self, event: &'static str) -> Self {
-        Self { event, ..self }
+    /// The same record of another event (new, change or end), with who owns the flow here.
+    pub(super) fn at(self, event: &'static str, process: Option<serde_json::Value>) -> Self {
+        Self { event, process, ..self }
     }
 }
 
