@@ -53,7 +53,7 @@ fn explain(model: &mut Model, captured: &Captured) {
     model.show_detail(&captured.rows);
     let flow = model.wanted_flow();
     if let Some(flow) = captured.records(Registry::embedded()).find(|record| Some(record.id) == flow) {
-        model.explain(&flow);
+        model.explain(&flow, None);
     }
 }
 
@@ -99,7 +99,12 @@ fn a_small_and_a_large_screen() {
     let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/watch.md")).unwrap();
     assert!(document.contains(&text(&small)), "docs/watch.md shows another screen");
     check("200x50.txt", &drawn(&mut model, 200, 50));
-    press(&mut model, "?");
+    press(&mut model, "\n");
+    check("detail-80x24.txt", &drawn(&mut model, 80, 24));
+    press(&mut model, "\n");
+    let hidden = text(&drawn(&mut model, 80, 24));
+    assert!(hidden.contains("1196/udp") && !hidden.contains("session ID"), "{hidden}");
+    press(&mut model, "\n?");
     check("help-80x24.txt", &drawn(&mut model, 80, 24));
 }
 

@@ -101,11 +101,11 @@ impl Args {
         // Later, confined, nobody can be asked for them any more.
         let own: HashSet<Ip> = interfaces()?.into_iter().flat_map(|i| i.addresses).map(Ip::from).collect();
         let confined = self.confine.enforce(capturing.files(), Sockets::Capture)?;
-        say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
         let control = Arc::new(Control::default());
         let options = Options { by_endpoint: true, ..capturing.options() };
         let run = || -> io::Result<Rows> {
             let _watch = Watch::start(&control, None, false)?;
+            say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
             let watched = watch_live(live, &options, registry, &control, &mut Silent)?;
             watched.faults.iter().for_each(|fault| say(&fault.to_string()));
             Ok(watched.board.rows().clone().by_port(|ip| own.contains(&ip) || ip.is_multicast()))

@@ -120,16 +120,17 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         }
     };
     // Before the first thread starts, since only those that it starts later are confined with this one.
-    match args.confine.enforce(args.capturing.files(), outside.sockets()) {
-        Ok(confined) => say(&format!("capturing on {name}{}{}; {confined}", outside.said(), owners.said())),
+    let confined = match args.confine.enforce(args.capturing.files(), outside.sockets()) {
+        Ok(confined) => confined,
         Err(text) => {
             say(&text);
             return Ok(exit::FAILED);
         }
-    }
-    outside.ready()?;
+    };
     let control = Arc::new(Control::default());
     let watch = Watch::start(&control, None, false)?;
+    say(&format!("capturing on {name}{}{}; {confined}", outside.said(), owners.said()));
+    outside.ready()?;
     let mut showing = Showing {
         args,
         name: &name,

@@ -5,6 +5,7 @@
 use super::confine::Confine;
 use super::exit::{self, Outcome};
 use super::live::{Capturing, Outside};
+use super::owners::{self, Owners};
 use super::read::say;
 use super::registry::store;
 use super::text::{Colour, Screen};
@@ -37,6 +38,9 @@ Exit codes: 0 done; 2 usage, permission, or an interface that was deleted.")]
 pub(super) struct Args {
     #[command(flatten)]
     capturing: Capturing,
+    /// Say in the detail which process of this machine owns a flow's end. As for portproof live.
+    #[arg(long)]
+    process: bool,
     #[command(flatten)]
     confine: Confine,
     /// Colours.
@@ -75,6 +79,13 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             return Ok(exit::FAILED);
         }
     };
+    let owners = match Owners::start(args.process, &args.confine) {
+        Ok(owners) => owners,
+        Err(text) => {
+            say(&text);
+            return Ok(exit::FAILED);
+        }
+    };
     let screen = Screen::of_stdout_with(args.color.into());
     let control = Arc::new(Control::default());
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
@@ -100,7 +111,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             stopping.stop();
         }
     })?;
-    say(&format!("capturing on {name}; {confined}"));
+    say(&format!("capturing on {name}{}; {confined}", owners.said()));
     let mut showing = Showing {
         full: FullScreen::enter()?,
         model: Model::new(&name, screen.colour),
@@ -108,6 +119,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         start: Instant::now(),
         notice,
         outside,
+        owners,
     };
     showing.outside.ready()?;
     let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
@@ -196,6 +208,7 @@ struct Showing<'a> {
     /// What the capture has to say.
     notice: Arc<Mutex<Option<String>>>,
     outside: Outside<'a>,
+    owners: Owners,
 }
 
 impl Observer for Showing<'_> {
@@ -229,7 +242,8 @@ impl Observer for Showing<'_> {
         if changed {
             self.model.show_detail(board.rows());
             if let Some(flow) = self.model.wanted_flow().and_then(|number| board.record(number)) {
-                self.model.explain(&flow);
+                let process = self.owners.of(&flow).as_ref().map(owners::text);
+                self.model.explain(&flow, process);
             }
             let model = &mut self.model;
             self.full.terminal.draw(|frame| draw::draw(model, frame))?;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`sockets`] | all UDP and TCP sockets, asked of the kernel by sock_diag(7) |
+//! | `listed` | the same from `/proc/net`, where the kernel has no sock_diag |
 //! | [`holders`] | which processes hold which sockets, read from proc(5) |
 //! | [`container`] | the container a process runs in, as far as its control group tells |
 //! | [`here`] | which addresses are this machine's own |
@@ -14,6 +15,7 @@ pub mod container;
 pub mod helper;
 pub mod here;
 pub mod holders;
+mod listed;
 pub mod sockets;
 
 use crate::packet::{Endpoint, Ip, Transport};

@@ -9,6 +9,7 @@ use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROT
 use netlink_packet_sock_diag::inet::{ExtensionFlags, InetRequest, InetResponse, SocketId, StateFlags};
 use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_SOCK_DIAG};
 use std::io;
+use std::path::Path;
 
 /// A socket.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,8 +40,13 @@ impl Socket {
 /// All sockets that are bound to a port.
 ///
 /// # Errors
-/// When the kernel does not answer, with what was asked for in the text.
+/// When the kernel neither answers nor has them in `/proc/net`, with what was asked for in the text.
 pub fn all() -> io::Result<Vec<Socket>> {
+    by_netlink().or_else(|error| super::listed::all(Path::new("/proc/net")).map_err(|_| error))
+}
+
+/// The same, asked of the kernel.
+pub(super) fn by_netlink() -> io::Result<Vec<Socket>> {
     let mut found = Vec::new();
     for (transport, protocol) in [(Transport::Tcp, IPPROTO_TCP), (Transport::Udp, IPPROTO_UDP)] {
         for (family, id) in [(AF_INET, SocketId::new_v4()), (AF_INET6, SocketId::new_v6())] {

@@ -56,11 +56,14 @@ impl Detail {
     }
 
     /// Adds the evidence of the flow.
-    pub(super) fn explain(&mut self, flow: &FlowRecord<'_>) {
+    pub(super) fn explain(&mut self, flow: &FlowRecord<'_>, process: Option<String>) {
         if flow.id != self.flow {
             return;
         }
         self.ends = format!("flow {}: {} <- {}", thousands(flow.id), endpoint(flow.server), endpoint(flow.client));
+        if let Some(process) = process {
+            self.ends = format!("{}; {process}", self.ends);
+        }
         self.evidence.clear();
         let Some(decision) = flow.decision.filter(|d| d.protocol.or(d.suspected).is_some()) else { return };
         let weight = |bits: Bits| format!("{:+.1}", bits.as_f64());

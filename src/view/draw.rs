@@ -13,7 +13,7 @@
 //! Wide screens have the detail at the right.
 
 use super::keys::{HELP, HINTS};
-use super::model::{Line as Row, Model, Sort};
+use super::model::{Line as Row, Model, Pane, Sort};
 use crate::report::text::{clip, counted, size, thousands, wrap};
 use crate::report::when;
 use crate::verdict::Verdict;
@@ -45,22 +45,25 @@ pub fn draw(model: &mut Model, frame: &mut Frame<'_>) {
     frame.render_widget(title_line(model, paint, title.width), title);
     frame.render_widget(stats_line(model, paint), stats);
     graph_of(model, paint, frame, traffic);
-    let (rows, detail) = match (model.detail_open, area.width >= WIDE) {
-        (false, _) => (body, None),
-        (true, true) => {
+    let (rows, detail) = match (model.pane, area.width >= WIDE) {
+        (Pane::Hidden, _) => (Some(body), None),
+        (Pane::Whole, _) => (None, Some((body, Borders::TOP))),
+        (Pane::Shared, true) => {
             let [rows, _, detail] =
                 Layout::horizontal([Constraint::Fill(5), Constraint::Length(1), Constraint::Fill(3)]).areas(body);
-            (rows, Some((detail, Borders::LEFT)))
+            (Some(rows), Some((detail, Borders::LEFT)))
         }
-        (true, false) => {
+        (Pane::Shared, false) => {
             // What the rows leave, but not less than half.
             let rows = u16::try_from(model.shown.len() + 1).unwrap_or(u16::MAX);
             let wanted = body.height.saturating_sub(rows).clamp(body.height / 2, body.height * 3 / 4);
             let [rows, detail] = Layout::vertical([Constraint::Fill(1), Constraint::Length(wanted)]).areas(body);
-            (rows, Some((detail, Borders::TOP)))
+            (Some(rows), Some((detail, Borders::TOP)))
         }
     };
-    table(model, paint, frame, rows);
+    if let Some(rows) = rows {
+        table(model, paint, frame, rows);
+    }
     if let Some((area, borders)) = detail {
         detail_pane(model, paint, frame, area, borders);
     }

@@ -26,7 +26,7 @@ pub(super) const HELP: [(&str, &str); 12] = [
     ("r", "reverse the order"),
     ("/", "only rows with all the words; Enter keeps, Esc clears"),
     ("p, Space", "pause the view; the capture goes on"),
-    ("Enter", "show or hide the detail of the selected port"),
+    ("Enter", "the detail of the selected port: more, none, some"),
     ("Esc", "clear the filter, close this"),
     ("?", "this"),
 ];
@@ -68,7 +68,7 @@ impl Model {
             KeyCode::Char('r') => self.reversed = !self.reversed,
             KeyCode::Char('/') => self.typing = true,
             KeyCode::Char('p' | ' ') => self.paused = !self.paused,
-            KeyCode::Enter => self.detail_open = !self.detail_open,
+            KeyCode::Enter => self.pane = self.pane.next(),
             KeyCode::Esc => self.filter.clear(),
             KeyCode::Char('?' | 'h') => self.help = true,
             _ => return true,

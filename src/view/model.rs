@@ -49,6 +49,28 @@ impl Sort {
     }
 }
 
+/// How much room the detail has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Pane {
+    /// Beside the rows, or below them.
+    #[default]
+    Shared,
+    /// All: the rows give way.
+    Whole,
+    /// None.
+    Hidden,
+}
+
+impl Pane {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Shared => Self::Whole,
+            Self::Whole => Self::Hidden,
+            Self::Hidden => Self::Shared,
+        }
+    }
+}
+
 /// A live run at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
@@ -94,7 +116,7 @@ pub struct Model {
     /// Whether keys go into the filter.
     pub(super) typing: bool,
     pub(super) paused: bool,
-    pub(super) detail_open: bool,
+    pub(super) pane: Pane,
     pub(super) help: bool,
     pub(super) lines: Vec<Line>,
     /// Places in `lines` of what the filter lets through, in order.
@@ -130,7 +152,7 @@ impl Model {
             filter: String::new(),
             typing: false,
             paused: false,
-            detail_open: true,
+            pane: Pane::default(),
             help: false,
             lines: Vec::new(),
             shown: Vec::new(),
@@ -196,13 +218,13 @@ impl Model {
 
     /// The number of the flow whose evidence the detail pane wants.
     pub fn wanted_flow(&self) -> Option<u64> {
-        self.detail.as_ref().filter(|_| self.detail_open && !self.paused).map(|detail| detail.flow)
+        self.detail.as_ref().filter(|_| self.pane != Pane::Hidden && !self.paused).map(|detail| detail.flow)
     }
 
-    /// Takes the flow asked for.
-    pub fn explain(&mut self, flow: &FlowRecord<'_>) {
+    /// Takes the flow asked for, with the process that owns it, if that is known.
+    pub fn explain(&mut self, flow: &FlowRecord<'_>, process: Option<String>) {
         if let Some(detail) = &mut self.detail {
-            detail.explain(flow);
+            detail.explain(flow, process);
         }
     }
 
