@@ -1,11 +1,14 @@
 //! The whole way from captures to records: the same for any number of workers, and the counts add up.
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 mod corpus;
 
-use portproof::capture::CaptureFile;
-use portproof::pipeline::{Captured, Control, Options, read_capture};
+use portproof::capture::{Block, CaptureError, CaptureFile, Dropped, Source};
+use portproof::pipeline::{Board, Captured, Control, Event, Observer, Options, read_capture, watch_live};
 use portproof::registry::Registry;
+use portproof::verdict::FlowRecord;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 fn captured(path: &Path, options: &Options) -> Option<Captured> {
@@ -55,4 +58,44 @@ fn a_full_table_judges_early_and_says_so() {
         assert_eq!(verdicts, few.flows, "{}", path.display());
         assert!(all.flows <= 2 || few.evicted > 0, "{}", path.display());
     }
+}
+
+/// A capture that never ends by itself.
+struct Endless;
+
+impl Source for Endless {
+    fn next_block(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        block.clear();
+        std::thread::yield_now();
+        Ok(true)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        0
+    }
+
+    fn dropped(&self) -> Dropped {
+        Dropped::default()
+    }
+}
+
+/// Panics when it is first asked.
+struct Faulty;
+
+impl Observer for Faulty {
+    fn flow(&mut self, _: &FlowRecord<'_>, _: Event) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &Board<'_>) -> io::Result<()> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn a_panic_ends_a_live_run() {
+    let control = Control::default();
+    let run = || watch_live(Endless, &Options::default(), Registry::embedded(), &control, &mut Faulty).is_ok();
+    assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+    assert!(control.stopped());
 }

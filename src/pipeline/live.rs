@@ -75,23 +75,39 @@ pub fn watch_live<'a>(
                 let (sender, batches) = bounded(QUEUE);
                 let shard = Shard::live(options, workers, registry);
                 let (spent, news) = (spent.clone(), news.clone());
-                scope.spawn(move || work(shard, &batches, &spent, &news));
+                scope.spawn(move || {
+                    let _ends = EndsWithUs(control);
+                    work(shard, &batches, &spent, &news);
+                });
                 sender
             })
             .collect();
         let hasher = &hasher;
         let capture = scope.spawn(move || {
+            let _ends = EndsWithUs(control);
             let mut intake = Intake::new(Box::new(source), options, control, hasher);
             let mut pace = Pace { told: Instant::now(), swept: Time(i64::MIN), news: &news };
             feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, &mut |intake, lanes| pace.after(intake, lanes));
             let _ = news.send(News::Taken(Box::new(taken(&intake))));
             intake.fault.into_iter().chain(intake.file.faults()).collect::<Vec<_>>()
         });
+        let _ends = EndsWithUs(control);
         let done = keep(&mut board, &incoming, observer, control);
         // A thread that panicked is a bug; its panic goes on here.
         (capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
     });
     done.map(|()| Watched { board, faults })
+}
+
+/// Ends the run if this thread panics: the others would go on without it for ever.
+struct EndsWithUs<'c>(&'c Control);
+
+impl Drop for EndsWithUs<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop();
+        }
+    }
 }
 
 /// Keeps the board until all threads have ended. After an error nothing is shown any more, but the threads are heard out.
