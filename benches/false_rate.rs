@@ -1,7 +1,8 @@
 //! How often generated flows that are no OpenVPN get its name, beside the rate that was derived.
 //!
-//! `cargo bench --bench false_rate [-- FLOWS]`: that many flows (default 10 million) of six kinds, ten packets each, five
-//! in each direction. It prints and asserts nothing: some kinds are OpenVPN's data channel by their layout, at a known rate.
+//! `cargo bench --bench false_rate [-- FLOWS]`: that many flows (default 10 million) of eight kinds, ten packets each (of
+//! two kinds twenty), half of them in each direction. It prints and asserts nothing: some kinds are OpenVPN's data channel
+//! by their layout, at a known rate.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A measuring program: a panic is a failed run.
 
@@ -10,8 +11,6 @@ use portproof::packet::{Time, Transport};
 use portproof::protocol::evidence::PRIOR;
 use portproof::protocol::{ALL, Assessment, Band, Protocol, index};
 use std::time::Instant;
-
-const PACKETS: u32 = 10;
 
 /// xorshift64*, Vigna 2016.
 struct Random(u64);
@@ -36,6 +35,10 @@ struct Kind {
     name: &'static str,
     /// Share of the flows that may be called likely, as a power of two, and why.
     derived: &'static str,
+    /// Packets of a flow.
+    packets: u32,
+    /// Lengths: multiples of this, and so many bytes more.
+    lengths: (usize, usize),
     /// Writes the fixed part of packet `n` of a direction whose seed is `own`; `shared` is the flow's.
     fixed: fn(bytes: &mut [u8], n: u32, own: u64, shared: u64),
 }
@@ -43,16 +46,26 @@ struct Kind {
 /// Opcodes with key ID 0, as they open packets.
 const OPCODES: [u8; 8] = [0x20, 0x28, 0x30, 0x38, 0x40, 0x48, 0x50, 0x58];
 
-const KINDS: [Kind; 6] = [
-    Kind { name: "random bytes", derived: "2^-48 (a reset by chance)", fixed: |_, _, _, _| {} },
+const KINDS: [Kind; 8] = [
+    Kind {
+        name: "random bytes",
+        derived: "2^-48 (a reset by chance)",
+        packets: 10,
+        lengths: (1, 14),
+        fixed: |_, _, _, _| {},
+    },
     Kind {
         name: "4 constant bytes a side, random",
         derived: "2^-24 (lengths of whole blocks behind 48..4f and a small peer ID)",
+        packets: 10,
+        lengths: (1, 14),
         fixed: |bytes, _, own, _| bytes[..4].copy_from_slice(&(own as u32).to_be_bytes()),
     },
     Kind {
         name: "4 constant bytes a side, counter",
         derived: "2^-12 (one side 48..4f, clear or by xorptrpos, and a small peer ID; not both sides legal: 2^-14)",
+        packets: 10,
+        lengths: (1, 14),
         fixed: |bytes, n, own, _| {
             bytes[..4].copy_from_slice(&(own as u32).to_be_bytes());
             bytes[4..8].copy_from_slice(&(n + 1).to_be_bytes());
@@ -61,6 +74,8 @@ const KINDS: [Kind; 6] = [
     Kind {
         name: "the same 4 bytes both sides, counter",
         derived: "2^-12 (48..4f, clear or by xorptrpos, and a small peer ID)",
+        packets: 10,
+        lengths: (1, 14),
         fixed: |bytes, n, _, shared| {
             bytes[..4].copy_from_slice(&(shared as u32).to_be_bytes());
             bytes[4..8].copy_from_slice(&(n + 1).to_be_bytes());
@@ -69,22 +84,43 @@ const KINDS: [Kind; 6] = [
     Kind {
         name: "opcode of a flow, random",
         derived: "2^-40 (a reset by chance)",
+        packets: 10,
+        lengths: (1, 14),
         fixed: |bytes, _, _, shared| bytes[0] = OPCODES[(shared % 8) as usize],
     },
     Kind {
         name: "opcodes at random, 8 constant bytes a side",
         derived: "2^-20 (resets under a mask by chance)",
+        packets: 10,
+        lengths: (1, 14),
         fixed: |bytes, n, own, _| {
             bytes[0] = OPCODES[((own >> (n % 16)) % 8) as usize];
             bytes[1..9].copy_from_slice(&own.to_be_bytes());
         },
+    },
+    Kind {
+        name: "the same 4 bytes both sides, counter, 20 packets of 40 bytes and more",
+        derived: "2^-5 (48..4f: a random peer ID of point-to-point mode)",
+        packets: 20,
+        lengths: (1, 40),
+        fixed: |bytes, n, _, shared| {
+            bytes[..4].copy_from_slice(&(shared as u32).to_be_bytes());
+            bytes[4..8].copy_from_slice(&(n + 1).to_be_bytes());
+        },
+    },
+    Kind {
+        name: "random bytes, 20 packets of lengths 4 modulo 16",
+        derived: "0 (no pings at intervals; suspected always where four lengths are)",
+        packets: 20,
+        lengths: (16, 68),
+        fixed: |_, _, _, _| {},
     },
 ];
 
 fn main() {
     let flows: u64 = std::env::args().filter_map(|a| a.replace('_', "").parse().ok()).next().unwrap_or(10_000_000);
     let openvpn = ALL[index("openvpn").unwrap()];
-    println!("{flows} flows of {PACKETS} packets");
+    println!("{flows} flows");
     println!("| kind | flows | suspected | likely | confident | certain | likely or more | derived | s |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let share = flows / KINDS.len() as u64;
@@ -114,17 +150,21 @@ fn run(protocol: &dyn Protocol, kind: &Kind, share: u64, seed: u64) -> String {
 fn judge(protocol: &dyn Protocol, kind: &Kind, random: &mut Random) -> usize {
     let mut buf = HeadBuf::new(Transport::Udp);
     let (shared, own) = (random.next(), [random.next(), random.next()]);
-    let mut payload = [0; 256];
-    let mut highest = 0;
-    for n in 0..PACKETS {
+    let mut payload = [0; 320];
+    let (mut highest, mut now) = (0, 1_800_000_000_000_000_000);
+    for n in 0..kind.packets {
         let dir = Dir::BOTH[(n % 2) as usize];
-        let len = 14 + (random.next() >> 16) as usize % 240;
+        let (step, least) = kind.lengths;
+        let len = least + (random.next() >> 16) as usize % (240 / step) * step;
         random.fill(&mut payload[..len]);
         (kind.fixed)(&mut payload[..len], n / 2, *dir.of(&own), shared);
-        buf.push_datagram(u64::from(n) + 1, Time(1_800_000_000_000_000_000), dir, len, &payload[..len]);
+        // Up to a second between packets.
+        now += (random.next() >> 16) as i64 % 1_000_000_000;
+        buf.push_datagram(u64::from(n) + 1, Time(now), dir, len, &payload[..len]);
         // As the pipeline asks: at once, and then seldom.
-        if matches!(n + 1, 1 | 2 | 3 | 4 | 6 | 8 | PACKETS)
-            && let Assessment::Recognised(finding) = protocol.assess(&buf.view(None, n + 1 == PACKETS))
+        let last = n + 1 == kind.packets;
+        if (last || matches!(n + 1, 1 | 2 | 3 | 4 | 6 | 8 | 12 | 16))
+            && let Assessment::Recognised(finding) = protocol.assess(&buf.view(None, last))
         {
             let band = match Band::of(PRIOR + finding.bits()) {
                 Some(Band::Certain) => 4,

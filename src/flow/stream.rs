@@ -3,7 +3,8 @@
 //! Segments may come in any order, overlap, repeat or be missing. Kept are the contiguous bytes from the start (or, when
 //! the start was not captured, from the first segment seen), at most 8 KiB, and which frame carried which byte. What lies
 //! behind a gap waits in a small buffer; when the gap does not close the stream ends there, or starts anew behind it when
-//! too little came before.
+//! too little came before. Where the snaplen cut a segment the bytes end, too; of some later segments the visible start is
+//! kept with its place, since a record may begin there.
 
 use crate::packet::Time;
 
@@ -15,6 +16,26 @@ const WAITING: usize = 16;
 const RESTART_BELOW: usize = 512;
 /// Entries of the map from bytes to frames; later segments join the last entry.
 const MAPPED: usize = 64;
+
+/// Segments kept behind the first one that the snaplen cut.
+pub const PIECES: usize = 24;
+/// Bytes kept of each.
+const PIECE_BYTES: usize = 48;
+
+/// The visible start of a segment behind the first one that the snaplen cut.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Its place in the stream, in bytes behind the first byte of [`Stream::bytes`].
+    pub offset: u32,
+    /// Frame number.
+    pub frame: u64,
+    /// Time stamp.
+    pub time: Time,
+    /// True length in bytes.
+    pub len: u32,
+    /// The first bytes that were captured.
+    pub data: Box<[u8]>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Origin {
@@ -28,6 +49,7 @@ struct Waiting {
     sequence: u32,
     frame: u64,
     time: Time,
+    len: usize,
     data: Box<[u8]>,
 }
 
@@ -42,6 +64,10 @@ pub struct StreamBuf {
     broken: bool,
     restarted: bool,
     conflicting: bool,
+    cut: bool,
+    /// Sequence number of the first of `bytes`.
+    base: u32,
+    pieces: Vec<Piece>,
     total: u64,
 }
 
@@ -68,13 +94,16 @@ impl StreamBuf {
             return false;
         }
         self.total += len as u64;
+        if self.cut {
+            return self.keep(sequence, frame, time, len, data);
+        }
         if self.is_full() || self.broken {
             return false;
         }
         let before = self.bytes.len();
         let next = *self.next.get_or_insert(sequence);
         match sequence.wrapping_sub(next) as i32 {
-            ahead if ahead > 0 => self.wait(sequence, frame, time, data),
+            ahead if ahead > 0 => self.wait(sequence, frame, time, len, data),
             behind => self.append(behind.unsigned_abs() as usize, frame, time, len, data),
         }
         self.drain();
@@ -89,6 +118,9 @@ impl StreamBuf {
         if known >= len {
             return;
         }
+        if self.bytes.is_empty() {
+            self.base = self.next.unwrap_or_default();
+        }
         let fresh = data.get(known..).unwrap_or_default();
         let fresh = fresh.get(..fresh.len().min(STREAM_BYTES - self.bytes.len())).unwrap_or_default();
         if !fresh.is_empty() && self.origins.len() < MAPPED {
@@ -98,13 +130,29 @@ impl StreamBuf {
         self.next = self.next.map(|n| n.wrapping_add((len - known) as u32));
         // Bytes that the snaplen cut off are a gap that will never close.
         if data.len() < len && !self.is_full() {
-            self.broken = true;
-            self.waiting.clear();
+            (self.broken, self.cut) = (true, true);
+            for w in std::mem::take(&mut self.waiting) {
+                self.keep(w.sequence, w.frame, w.time, w.len, &w.data);
+            }
         }
     }
 
-    fn wait(&mut self, sequence: u32, frame: u64, time: Time, data: &[u8]) {
-        self.waiting.push(Waiting { sequence, frame, time, data: data.into() });
+    /// Keeps the start of a segment behind the cut. True if its place was not known yet.
+    fn keep(&mut self, sequence: u32, frame: u64, time: Time, len: usize, data: &[u8]) -> bool {
+        let offset = sequence.wrapping_sub(self.base);
+        let place = self.pieces.partition_point(|p| p.offset < offset);
+        let known = self.pieces.get(place).is_some_and(|p| p.offset == offset);
+        let behind = offset as usize >= self.bytes.len() && offset < 1 << 30;
+        if known || !behind || self.pieces.len() >= PIECES {
+            return false;
+        }
+        let data = data.get(..data.len().min(PIECE_BYTES)).unwrap_or_default().into();
+        self.pieces.insert(place, Piece { offset, frame, time, len: len as u32, data });
+        true
+    }
+
+    fn wait(&mut self, sequence: u32, frame: u64, time: Time, len: usize, data: &[u8]) {
+        self.waiting.push(Waiting { sequence, frame, time, len, data: data.into() });
         if self.waiting.len() <= WAITING {
             return;
         }
@@ -129,7 +177,7 @@ impl StreamBuf {
             let Some(w) = ready.map(|i| self.waiting.remove(i)) else { return };
             let known = next.wrapping_sub(w.sequence) as usize;
             if !self.is_full() && !self.broken {
-                self.append(known, w.frame, w.time, w.data.len(), &w.data);
+                self.append(known, w.frame, w.time, w.len, &w.data);
             }
         }
     }
@@ -148,15 +196,22 @@ impl StreamBuf {
         self.bytes.is_empty()
     }
 
-    /// Whether no byte can be added any more.
+    /// Segments kept behind a cut.
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether nothing can be added any more.
     pub fn is_closed(&self) -> bool {
-        self.is_full() || self.broken
+        self.is_full() || self.broken && (!self.cut || self.pieces.len() >= PIECES)
     }
 
     /// Bytes of memory held beside the struct itself.
     pub fn memory(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|w| w.data.len() + size_of::<Waiting>()).sum();
-        self.bytes.capacity() + self.origins.capacity() * size_of::<Origin>() + waiting
+        let pieces =
+            self.pieces.iter().map(|p| p.data.len()).sum::<usize>() + self.pieces.capacity() * size_of::<Piece>();
+        self.bytes.capacity() + self.origins.capacity() * size_of::<Origin>() + waiting + pieces
     }
 
     /// The view for recognisers.
@@ -190,6 +245,11 @@ impl<'a> Stream<'a> {
     /// Whether bytes came again with another content: it is not known what the receiver read.
     pub fn is_ambiguous(&self) -> bool {
         self.buf.conflicting
+    }
+
+    /// Where the snaplen cut the stream: the starts of some segments behind `bytes`, in order of their place.
+    pub fn pieces(&self) -> &'a [Piece] {
+        &self.buf.pieces
     }
 
     /// Whether bytes before `bytes` were given up because of a gap.
@@ -256,9 +316,12 @@ mod tests {
     fn bytes_cut_by_the_snaplen_end_the_stream() {
         let mut buf = StreamBuf::default();
         buf.push(1, 1, Time(0), 100, b"abc");
-        assert!(!buf.push(101, 2, Time(0), 3, b"def"));
-        assert!(buf.view().is_broken());
+        assert!(buf.push(101, 2, Time(0), 3, b"def"));
+        assert!(!buf.push(101, 3, Time(0), 3, b"def"), "the same again");
+        assert!(buf.view().is_broken() && !buf.is_closed());
         assert_eq!(buf.view().bytes(), b"abc");
+        let kept = buf.view().pieces().iter().map(|p| (p.offset, p.frame, p.data.to_vec())).collect::<Vec<_>>();
+        assert_eq!(kept, [(100, 2, b"def".to_vec())]);
     }
 
     #[test]

@@ -84,9 +84,11 @@ impl Undecided {
     /// Takes a TCP payload of `len` bytes on the wire, of which `data` was captured.
     pub fn segment(&mut self, frame: u64, time: Time, dir: Dir, sequence: u32, len: usize, data: &[u8]) -> Progress {
         let stream = self.head.stream_mut(dir);
-        let (before, restarted) = (stream.len(), stream.view().restarted());
+        let (before, pieces, restarted) = (stream.len(), stream.pieces(), stream.view().restarted());
         let grew = stream.push(sequence, frame, time, len, data);
         let after = stream.len();
+        // Behind a cut by the snaplen: at four segments and whenever their number has doubled.
+        let more = stream.pieces() > pieces && stream.pieces() >= 4 && stream.pieces().is_power_of_two();
         self.payloads += 1;
         if grew {
             self.concerned = ProtocolSet::EVERYBODY;
@@ -108,7 +110,7 @@ impl Undecided {
             self.waiting = [ProtocolSet::EMPTY; 2];
         }
         // At the first bytes, and whenever their number passes a power of two from 16 on.
-        let due = grew && (before == 0 || (after >= 16 && before.ilog2() < after.ilog2()));
+        let due = more || grew && ((before == 0 && after > 0) || (after >= 16 && before.ilog2() < after.ilog2()));
         if due && self.assess(None) == Progress::Done {
             return Progress::Done;
         }

@@ -100,7 +100,7 @@ fn piece(packet: &Packet, block: &Block, originator: Endpoint) -> Piece {
 pub fn assess(protocol: &dyn Protocol, transport: Transport, pieces: &[Piece]) -> Outcome {
     let mut buf = HeadBuf::new(transport);
     let mut outcome = Outcome::default();
-    let mut next_bytes = 16;
+    let (mut next_bytes, mut next_pieces) = (16, 4);
     for piece in pieces {
         let new = feed(&mut buf, transport, piece);
         if piece.len == 0 {
@@ -111,9 +111,13 @@ pub fn assess(protocol: &dyn Protocol, transport: Transport, pieces: &[Piece]) -
             Transport::Udp => new || due(outcome.payloads),
             Transport::Tcp => {
                 let bytes = buf.stream(Dir::Originator).len() + buf.stream(Dir::Responder).len();
-                let due = bytes >= next_bytes;
+                let pieces = buf.stream(Dir::Originator).pieces().max(buf.stream(Dir::Responder).pieces());
+                let due = bytes >= next_bytes || pieces >= next_pieces;
                 while bytes >= next_bytes {
                     next_bytes *= 2;
+                }
+                while pieces >= next_pieces {
+                    next_pieces *= 2;
                 }
                 due
             }

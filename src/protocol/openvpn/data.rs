@@ -41,13 +41,13 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
     if sides.is_empty() && !magic {
         return None;
     }
-    let header = |s: &&&Side<'_>| s.header_bits(sides.len() == 2);
-    if let Some(side) = sides.iter().rev().max_by_key(header) {
-        side.header(&mut items, sides.len() == 2);
+    let other = |s: &Side<'_>| sides.iter().copied().find(|o| o.dir != s.dir);
+    if let Some(side) = sides.iter().rev().max_by_key(|s| s.header_bits(other(s))) {
+        side.header(&mut items, other(side));
     }
     for side in &sides {
         side.counter(&mut items);
-        side.lengths(&mut items);
+        side.lengths(other(side), &mut items);
         side.blocks(&mut items);
         side.chain(&mut items);
     }
@@ -81,7 +81,8 @@ fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
     let counters = if ordered(a) && ordered(b) { ", each with a counter of its own" } else { "" };
     // One constant byte without anything behind it that is OpenVPN's own is too little to be compared.
     let backed = ordered(a) || ordered(b) || items.has(&DATA_BLOCKS);
-    let alike = a.small_peer() && a.peer == b.peer || (a.header != b.header || a.header == 1) && backed;
+    let short = (a.header != b.header || a.header == 1) && backed;
+    let alike = a.small_peer() && a.peer == b.peer || a.shares_peer(Some(b)) && backed || short;
     if alike {
         items.add(&DATA_BOTH, 4, &frames, format!("both sides use the same data header{counters}"));
     } else if a.small_peer() != b.small_peer() && ordered(a) && ordered(b) {
@@ -132,7 +133,7 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     let samples = sides.iter().flat_map(|s| s.packets.iter().filter_map(move |m| m.bytes.get(skip(s)..)));
     let frames: Vec<u64> = sides.iter().flat_map(|s| s.frames()).collect();
     let unordered = sides.iter().all(|s| s.form == Form::Opaque);
-    let supported = items.has(&DATA_BLOCKS) || items.has(&DATA_CHAIN);
+    let supported = [&DATA_BLOCKS, &DATA_CHAIN, &DATA_PING].into_iter().any(|family| items.has(family));
     match looks_random(samples) {
         Some(true) if !unordered || supported => {
             items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext");

@@ -43,7 +43,8 @@ pub(super) static SOFT_RESET: Family = family("openvpn.soft-reset", 8);
 /// length in front, which is why it is capped low.
 pub(super) static FRAMING: Family = family("openvpn.tcp-framing", 6);
 /// A constant data header: first byte 48 to 4f and a peer ID below 65,536 or unset is 2^-13 of constant prefixes, first
-/// byte 30 to 37 or a random peer ID 2^-5. e: fixed magic numbers cluster on text and on zeros, not here.
+/// byte 30 to 37 or a random peer ID 2^-5. e: fixed magic numbers cluster on text and on zeros, not here. A random peer ID
+/// that both sides use (point-to-point mode) is 4 bits: nothing but the first byte tells it from any magic number.
 pub(super) static DATA_HEADER: Family = family("openvpn.data-header", 8);
 /// A packet ID that counts by one. ESP, WireGuard and many games have such a counter: 2 of 1,059 directions of other
 /// traffic had it behind four constant bytes.
@@ -82,13 +83,18 @@ pub(super) static SCRAMBLE_SESSION: Family = family("openvpn.scramble-session-id
 /// A counter under an XOR mask: r is 2^-20 and less over six packets; nothing else is known to mask its counter with a
 /// constant, unless it scrambles as a whole.
 pub(super) static SCRAMBLE_COUNTER: Family = family("openvpn.scramble-counter", 12);
-/// Static key: lengths of one residue class: r is 2^-4 for each different one; e: tinc's data packets, and all that has
-/// whole blocks behind an odd trailer. With the three below the sum stays short of "likely".
+/// Static key: lengths of one residue class: r is 2^-4 for each different one after the first; e: none of the negative
+/// flows but tinc's, which bounds it by 2^-11, and all that has whole blocks behind an odd trailer, which is why twelve
+/// lengths give 6 bits only. Without the period of the pings the sum stays short of "likely".
 pub(super) static STATIC_LENGTHS: Family = family("openvpn.static-lengths", 6);
 /// Static key: random bytes, nothing constant. Every fully encrypted protocol has that.
 pub(super) static STATIC_RANDOM: Family = family("openvpn.static-random", 2);
 /// Static key: the shortest and frequent packet is as long as a ping: r is 2^-4 to 2^-5 among lengths of the class.
 pub(super) static STATIC_PING: Family = family("openvpn.static-ping", 4);
+/// Static key: packets of that length come from both sides at one interval of a second or more while nothing else is
+/// sent: r is 2^-6 for three gaps that agree within a fifth; e: keep-alives of another tunnel without a header that have
+/// that very length. None is known; two bits for want of negative flows.
+pub(super) static STATIC_PERIOD: Family = family("openvpn.static-ping-period", 2);
 /// Static key: both sides send so.
 pub(super) static STATIC_BOTH: Family = family("openvpn.static-both-sides", 1);
 /// Without encryption: an IP packet fills the rest exactly; r is 2^-24, e: any tunnel in clear.

@@ -1,9 +1,12 @@
 //! OpenVPN over TCP: a 16-bit length before each packet. The stream's bytes are cut along it, so that the rest of the
 //! recogniser need not know TCP; a stream joined in the middle is entered where the lengths lead from one legal first
-//! byte to the next.
+//! byte to the next. What the snaplen cut is bridged in the same way: where a segment starts is known from its sequence
+//! number, and mostly a packet starts there.
 
 use super::message::Message;
+use crate::flow::stream::Piece;
 use crate::flow::{Dir, Stream};
+use crate::packet::Time;
 use crate::wire::openvpn::Opcode;
 use std::borrow::Cow;
 
@@ -18,25 +21,104 @@ const LINKS: usize = 3;
 /// The same if the first bytes may be any: 2^-5 each, eight of them 2^-40.
 const LINKS_OF_ANY: usize = 8;
 
+/// A stream in packets, and the frames of those whose length led to the next one.
+#[derive(Debug, Default)]
+pub(super) struct Cut<'a> {
+    pub(super) messages: Vec<Message<'a>>,
+    pub(super) links: Vec<u64>,
+}
+
 /// Cuts the stream of `dir` into packets. The last one may be visible in part. Empty if no boundary was found.
-pub(super) fn cut<'a>(stream: Stream<'a>, dir: Dir) -> Vec<Message<'a>> {
+pub(super) fn cut<'a>(stream: Stream<'a>, dir: Dir) -> Cut<'a> {
     let bytes = stream.bytes();
+    if !stream.pieces().is_empty() {
+        return bridge(stream, dir);
+    }
     let start = if stream.start_seen() { Some(0) } else { boundary(bytes) };
-    let Some(start) = start else { return Vec::new() };
     let mut messages = Vec::new();
-    let mut at = start;
+    let mut at = start.unwrap_or(usize::MAX);
     while let Some((len, body)) = length_at(bytes, at) {
         let Some((frame, time)) = stream.origin(at) else { break };
         if len == 0 || body.is_empty() {
             break;
         }
-        let visible = body.get(..len).unwrap_or(body);
-        let tail = if visible.len() == len { visible.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
-        let (bytes, tail) = (Cow::Borrowed(visible), Cow::Borrowed(tail));
-        messages.push(Message { frame, time, dir, len, bytes, tail });
+        messages.push(message(frame, time, dir, len, body));
         at += 2 + len;
     }
-    messages
+    let links = messages.iter().take(messages.len().saturating_sub(1)).map(|m| m.frame).collect();
+    Cut { messages, links }
+}
+
+fn message(frame: u64, time: Time, dir: Dir, len: usize, body: &[u8]) -> Message<'_> {
+    let visible = body.get(..len).unwrap_or(body);
+    let tail = if visible.len() == len { visible.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
+    Message { frame, time, dir, len, bytes: Cow::Borrowed(visible), tail: Cow::Borrowed(tail) }
+}
+
+/// Cuts what is visible of a stream that the snaplen cut. A packet is looked for where the one before ends, and where that
+/// is not known at the start of a segment. Empty unless enough lengths lead to a packet, and few to none.
+fn bridge<'a>(stream: Stream<'a>, dir: Dir) -> Cut<'a> {
+    let (mut cut, mut misled) = (Cut::default(), 0);
+    let mut next = stream.start_seen().then_some(0);
+    // Scrambled and static-key packets have any first byte; only a stream that is seen from its start is read so.
+    let legal = |byte: u8| stream.start_seen() || Opcode::of(byte).is_some();
+    let plausible = |len: usize, byte: u8| (SHORTEST..=LONGEST).contains(&len) && legal(byte);
+    for region in regions(stream) {
+        let (start, end) = (region.offset, region.offset + region.len);
+        if next.is_some_and(|n| n >= end) {
+            continue;
+        }
+        // A boundary in front of the region was not captured, or the length was none.
+        let expected = next.filter(|n| *n >= start);
+        let mut at = expected.unwrap_or(start) - start;
+        next = None;
+        while let Some((len, body)) = length_at(region.bytes, at) {
+            let Some(&byte) = body.first() else { break };
+            let led = next.or(expected) == Some(start + at);
+            if !plausible(len, byte) {
+                misled += usize::from(led);
+                next = None;
+                break;
+            }
+            let before = cut.messages.last().map(|m| m.frame);
+            cut.links.extend(before.filter(|_| led));
+            let (frame, time) = region.origin(at, stream);
+            cut.messages.push(message(frame, time, dir, len, body));
+            at += 2 + len;
+            next = Some(start + at);
+        }
+    }
+    let enough = stream.start_seen() || cut.links.len() >= LINKS;
+    if enough && misled * 4 <= cut.links.len() { cut } else { Cut::default() }
+}
+
+/// Visible bytes of a cut stream in a row.
+struct Region<'a> {
+    offset: usize,
+    /// Bytes on the wire.
+    len: usize,
+    bytes: &'a [u8],
+    piece: Option<&'a Piece>,
+}
+
+impl Region<'_> {
+    fn origin(&self, at: usize, stream: Stream<'_>) -> (u64, Time) {
+        let first = || stream.origin(at).unwrap_or_default();
+        self.piece.map_or_else(first, |p| (p.frame, p.time))
+    }
+}
+
+/// The contiguous bytes, then the segments behind them.
+fn regions(stream: Stream<'_>) -> impl Iterator<Item = Region<'_>> {
+    let bytes = stream.bytes();
+    let first = Region { offset: 0, len: bytes.len(), bytes, piece: None };
+    let rest = stream.pieces().iter().map(|p| Region {
+        offset: p.offset as usize,
+        len: p.len as usize,
+        bytes: &p.data,
+        piece: Some(p),
+    });
+    std::iter::once(first).chain(rest)
 }
 
 fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
@@ -98,28 +180,67 @@ mod tests {
 
     #[test]
     fn a_stream_from_its_start() {
-        let cut = cut(stream(&framed(5), true).view(), Dir::Originator).len();
-        assert_eq!(cut, 5);
+        let buf = stream(&framed(5), true);
+        let cut = cut(buf.view(), Dir::Originator);
+        assert_eq!((cut.messages.len(), cut.links.len()), (5, 4));
     }
 
     #[test]
     fn a_stream_joined_inside_a_packet() {
         let bytes = framed(8);
         let buf = stream(&bytes[70..], false);
-        let messages = cut(buf.view(), Dir::Responder);
+        let messages = cut(buf.view(), Dir::Responder).messages;
         assert_eq!(messages.len(), 6);
         assert_eq!(messages[0].u32_at(4), Some(2));
     }
 
-    #[test]
-    fn no_boundary_in_random_bytes() {
+    fn noise(count: usize) -> Vec<u8> {
         let mut state = 1u32;
-        let bytes: Vec<u8> = std::iter::repeat_with(|| {
+        let step = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 24) as u8
-        })
-        .take(8192)
-        .collect();
-        assert_eq!(boundary(&bytes), None);
+        };
+        std::iter::repeat_with(step).take(count).collect()
+    }
+
+    #[test]
+    fn no_boundary_in_random_bytes() {
+        assert_eq!(boundary(&noise(8192)), None);
+    }
+
+    /// A stream joined in the middle whose segments of `size` bytes are visible in their first 30.
+    fn clipped(bytes: &[u8], size: impl Iterator<Item = usize>) -> StreamBuf {
+        let (mut buf, mut at) = (StreamBuf::default(), 0);
+        for (n, size) in size.enumerate() {
+            let segment = bytes.get(at..(at + size).min(bytes.len())).unwrap_or_default();
+            if segment.is_empty() {
+                break;
+            }
+            let visible = &segment[..segment.len().min(30)];
+            buf.push(7000 + at as u32, n as u64 + 1, Time(0), segment.len(), visible);
+            at += segment.len();
+        }
+        buf
+    }
+
+    #[test]
+    fn segments_cut_by_the_snaplen() {
+        // One packet a segment.
+        let buf = clipped(&framed(8), (0..8).map(|n| 62 + n * 3));
+        let found = cut(buf.view(), Dir::Originator);
+        assert_eq!((found.messages.len(), found.links.len()), (8, 7));
+        assert_eq!(found.messages[5].u32_at(4), Some(5));
+        assert_eq!((found.messages[5].len, found.messages[5].bytes.len(), found.messages[5].frame), (75, 28, 6));
+        // Two packets in the third segment: the second of them is not visible, and the chain starts anew behind it.
+        let sizes = [62, 65, 68 + 71, 74, 77, 80, 83];
+        let buf = clipped(&framed(8), sizes.into_iter());
+        let found = cut(buf.view(), Dir::Originator);
+        assert_eq!((found.messages.len(), found.links.len()), (7, 5));
+    }
+
+    #[test]
+    fn cut_segments_of_something_else_lead_nowhere() {
+        let buf = clipped(&noise(20_000), std::iter::repeat(700));
+        assert!(cut(buf.view(), Dir::Originator).messages.is_empty());
     }
 }

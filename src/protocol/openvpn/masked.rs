@@ -1,5 +1,6 @@
 //! The data channel under the XOR patch in the middle of a session: a header that stays and a number that counts, both
-//! under a mask that nobody knows.
+//! under a mask that nobody knows. The mask cancels out between two packets that met the same one; what is left is by how
+//! much their numbers differ, and that must be how many packets lie between them.
 
 use super::families::*;
 use super::items::Items;
@@ -8,91 +9,142 @@ use super::random::looks_random;
 use super::scramble::{Masked, Reading};
 use crate::flow::Dir;
 
-/// Data packets of one shape from which a masked counter is believed.
-const COUNTED: usize = 6;
+/// Pairs of packets that must agree in one direction. Random ones do with 2^-64 each. Fields that take small values in
+/// any order do with 2^-4, so that six pairs and 16 places to start from are 2^-20.
+const PAIRS: usize = 6;
+/// Packets of a direction that are looked at: those that are kept one after the other.
+const RUN: usize = crate::flow::head::KEPT as usize;
 
-/// Data in the middle of a session: a header that stays, and behind it a counter under a mask. In `obfuscate` the mask at
-/// the header depends on the length, so packets of one length are compared.
+/// Looks for data packets under the masks of `mode`.
 pub(super) fn read(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-    if messages.len() < 2 * COUNTED {
+    if messages.len() < 2 * PAIRS {
         return None;
     }
-    let [a, b] = Dir::BOTH.map(|dir| MaskedSide::find(messages, mode, dir));
-    let (a, b) = (a?, b?);
-    let first = |m: &[&Message<'_>]| m.first().and_then(|m| m.first());
-    if first(&a.packets) != first(&b.packets) {
-        return None;
-    }
-    let mut items = Items::default();
-    let frames: Vec<u64> = a.packets.iter().take(3).chain(b.packets.iter().take(3)).map(|m| m.frame).collect();
-    if mode == Masked::XorMask || a.len == b.len {
-        // The mask is the same both ways, and both counters are far from 2^24.
-        if a.header != b.header || a.first ^ b.first >= 1 << 24 {
+    FORMS.into_iter().find_map(|form| form.read(messages, mode))
+}
+
+/// Where the packet ID stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// At byte 4, behind the header.
+    Short,
+    /// At byte 8, behind the epoch and the upper half of the counter, which stay as the header does.
+    Epoch,
+}
+
+const FORMS: [Form; 2] = [Form::Short, Form::Epoch];
+
+impl Form {
+    fn read(self, messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
+        let [a, b] = Dir::BOTH.map(|dir| Side::find(messages, mode, self, dir));
+        let (a, b) = (a?, b?);
+        let (first, ours) = (a.first()?, b.first()?);
+        let opcode = |s: &Side<'_>| s.seen.iter().all(|p| p.message.first() == first.message.first());
+        if !opcode(&a) || !opcode(&b) {
             return None;
         }
-        items.add(&DATA_BOTH, 4, &frames, "both sides use the same data header under the mask");
+        let mut items = Items::default();
+        let frames: Vec<u64> = [&a, &b].iter().flat_map(|s| s.seen.iter().take(3)).map(|p| p.message.frame).collect();
+        let shared = a.seen.iter().find_map(|p| b.seen.iter().find(|q| q.class == p.class).map(|q| (p, q)));
+        if let Some((p, q)) = shared {
+            // The mask is the same both ways, and both counters are far from 2^24.
+            if p.fixed != q.fixed || p.number ^ q.number >= 1 << 24 {
+                return None;
+            }
+            items.add(
+                &DATA_BOTH,
+                4,
+                &[first.message.frame, ours.message.frame],
+                "both sides use the same data header under the mask",
+            );
+        }
+        items.add(&SCRAMBLE_COUNTER, 12, &frames, "a number behind the header counts packets under an XOR mask");
+        // In `obfuscate` header and counter are at the end.
+        let body = |m: &Message<'_>| match mode {
+            Masked::XorMask => 12..m.bytes.len().max(12),
+            Masked::Obfuscate => 1..m.bytes.len().min(m.len.saturating_sub(12)).max(1),
+        };
+        let samples = a.seen.iter().chain(&b.seen).filter_map(|p| p.message.bytes.get(body(p.message)));
+        match looks_random(samples) {
+            Some(true) => items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext"),
+            Some(false) => return None,
+            None => {}
+        }
+        let name = if self == Self::Epoch { "data-epoch" } else { "data-v2" };
+        let variant = format!("{} {name}", mode.name());
+        Some(Reading { evidence: items.into_vec(), variant, server: None, spoke: [true, true] })
     }
-    items.add(&SCRAMBLE_COUNTER, 12, &frames, "a number behind the header counts by one under an XOR mask");
-    // In `obfuscate` header and counter are at the end.
-    let body = |m: &Message<'_>| match mode {
-        Masked::XorMask => 8..m.bytes.len().max(8),
-        Masked::Obfuscate => 1..m.bytes.len().min(m.len.saturating_sub(8)).max(1),
-    };
-    let samples = a.packets.iter().chain(&b.packets).filter_map(|m| m.bytes.get(body(m)));
-    match looks_random(samples) {
-        Some(true) => items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext"),
-        Some(false) => return None,
-        None => {}
-    }
-    let variant = format!("{} data-v2", mode.name());
-    Some(Reading { evidence: items.into_vec(), variant, server: None, spoke: [true, true] })
 }
 
-/// Data packets of one direction that share a header under the mask.
-struct MaskedSide<'m> {
-    len: usize,
-    header: u32,
-    first: u32,
-    packets: Vec<&'m Message<'m>>,
+/// One direction's packets, if a number counts them.
+struct Side<'m> {
+    seen: Vec<Seen<'m>>,
 }
 
-impl<'m> MaskedSide<'m> {
-    fn find(messages: &'m [Message<'m>], mode: Masked, dir: Dir) -> Option<Self> {
-        let mine = || messages.iter().filter(move |m| m.dir == dir);
-        let count = |len: usize| mine().filter(|m| m.len == len).count();
-        let len = mine().map(|m| m.len).max_by_key(|&len| (count(len), len))?;
-        let wanted = |m: &&Message<'_>| m.len >= 24 && (mode == Masked::XorMask || m.len == len);
-        let packets: Vec<&Message<'_>> = mine().filter(wanted).collect();
-        let header = word(packets.first()?, mode, 0)?;
-        let same = packets.iter().all(|m| word(m, mode, 0) == Some(header));
-        let values: Vec<u32> = packets.iter().filter_map(|m| word(m, mode, 4)).collect();
-        if packets.len() < COUNTED || !same || !masked_counter(&values) {
+/// What one packet shows under the mask.
+struct Seen<'m> {
+    message: &'m Message<'m>,
+    /// Its place among the packets of its direction.
+    place: u32,
+    /// Packets of one class met the same mask: all of them, or with `obfuscate` those of one length.
+    class: usize,
+    /// What stays.
+    fixed: (u32, u32),
+    /// What counts.
+    number: u32,
+    /// The same without what is known of the mask.
+    bare: u32,
+}
+
+impl<'m> Side<'m> {
+    fn find(messages: &'m [Message<'m>], mode: Masked, form: Form, dir: Dir) -> Option<Self> {
+        let run = messages.iter().filter(|m| m.dir == dir).take(RUN).enumerate();
+        let seen: Vec<Seen<'m>> = run.filter_map(|(place, m)| Seen::new(m, place as u32, mode, form)).collect();
+        let earlier = |n: usize, b: &Seen<'m>| seen.get(..n)?.iter().rev().find(|a| a.class == b.class);
+        let pairs = || seen.iter().enumerate().filter_map(|(n, b)| earlier(n, b).map(|a| (a, b)));
+        let all = pairs().count();
+        let enough = |n: usize| n >= PAIRS && n * 4 >= all * 3;
+        if !enough(pairs().filter(|(a, b)| a.fixed == b.fixed && a.number != b.number).count()) {
             return None;
         }
-        Some(Self { len, header, first: *values.first()?, packets })
+        // The lower byte of the first number is not known; above it nothing but a carry changes.
+        let fits =
+            |start: u32| pairs().filter(move |(a, b)| a.fixed == b.fixed && a.differs_as_counted(b, start)).count();
+        let fitting = (0..=u32::from(u8::MAX)).map(fits).max().unwrap_or(0);
+        // A counter in clear is of another protocol. Under one mask in eight a counter looks like one for so long.
+        let plain =
+            pairs().filter(|(a, b)| (1..=2 * (b.place - a.place)).contains(&b.bare.wrapping_sub(a.bare))).count();
+        (enough(fitting) && plain * 8 < fitting * 7).then_some(Self { seen })
+    }
+
+    fn first(&self) -> Option<&Seen<'m>> {
+        self.seen.first()
     }
 }
 
-fn word(m: &Message<'_>, mode: Masked, at: usize) -> Option<u32> {
-    let mut bytes = [0; 4];
-    for (i, b) in bytes.iter_mut().enumerate() {
-        *b = mode.at(m, at + i)?;
+impl<'m> Seen<'m> {
+    fn new(message: &'m Message<'m>, place: u32, mode: Masked, form: Form) -> Option<Self> {
+        if message.len < 28 {
+            return None;
+        }
+        let word = |at: usize| word(|i| mode.at(message, at + i));
+        let (fixed, at) = match form {
+            Form::Short => ((word(0)?, 0), 4),
+            Form::Epoch => ((word(0)?, word(4)?), 8),
+        };
+        let (class, bare) = match mode {
+            Masked::XorMask => (0, word(at)?),
+            Masked::Obfuscate => (message.len, self::word(|i| message.byte(message.len - at - i))?),
+        };
+        Some(Self { message, place, class, fixed, number: word(at)?, bare })
     }
-    Some(u32::from_be_bytes(bytes))
+
+    /// Whether the numbers differ as they do if they count packets from `start` at the first place.
+    fn differs_as_counted(&self, other: &Self, start: u32) -> bool {
+        self.number ^ other.number == (start + self.place) ^ (start + other.place)
+    }
 }
 
-/// Whether the values are a counter XOR a constant, and not a counter: the XOR of neighbours is 1, 3, 7 … and every
-/// second one is 1.
-fn masked_counter(values: &[u32]) -> bool {
-    let pairs = || values.windows(2).filter_map(|w| w.first().zip(w.get(1)));
-    let total = pairs().count();
-    let next = pairs().filter(|(a, b)| (*a ^ *b).wrapping_add(1).is_power_of_two() && a != b).count();
-    let near = pairs().filter(|(a, b)| *a ^ *b < 256).count();
-    let up = pairs().filter(|(a, b)| b.wrapping_sub(**a) <= 64).count();
-    let down = pairs().filter(|(a, b)| a.wrapping_sub(**b) <= 64).count();
-    let mut distinct = values.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let plain = up == total || down == total;
-    total + 1 >= COUNTED && next * 4 >= total * 3 && near * 8 >= total * 7 && !plain && distinct.len() == values.len()
+fn word(byte: impl Fn(usize) -> Option<u8>) -> Option<u32> {
+    Some(u32::from_be_bytes([byte(0)?, byte(1)?, byte(2)?, byte(3)?]))
 }

@@ -82,8 +82,8 @@ pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
             let mut links = Vec::new();
             for dir in Dir::BOTH {
                 let cut = framing::cut(head.stream(dir), dir);
-                links.extend(cut.iter().take(cut.len().saturating_sub(1)).map(|m| m.frame));
-                all.extend(cut);
+                links.extend(cut.links);
+                all.extend(cut.messages);
             }
             // Stable: packets of one segment stay in order.
             all.sort_by_key(|m| m.frame);

@@ -48,7 +48,7 @@ impl Protocol for OpenVpn {
         let clear = channels(&messages.all, head);
         let scrambled = || scrambled(&messages.all, head);
         let best = match clear {
-            Some(finding) if is_likely(&finding) => Some(finding),
+            Some(finding) if is_likely(&finding) && !is_doubtful(&finding) => Some(finding),
             // A scrambled session may look a little like a clear one: byte 0 stays what it is in one of the modes.
             clear => scrambled().filter(|s| clear.as_ref().is_none_or(|c| s.bits() > c.bits())).or(clear),
         };
@@ -70,6 +70,11 @@ impl Protocol for OpenVpn {
 
 fn is_likely(finding: &Finding) -> bool {
     Band::of(PRIOR + finding.bits()).is_some()
+}
+
+/// Whether the data channel's header is not one that a server gives out: `xorptrpos` makes such headers of those.
+fn is_doubtful(finding: &Finding) -> bool {
+    finding.evidence.iter().any(|e| e.family == &families::DATA_HEADER && e.bits < e.family.cap)
 }
 
 /// What the packets show as they are.

@@ -5,12 +5,16 @@ use super::items::Items;
 use super::message::Message;
 use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
-use crate::wire::openvpn::{Digest, Opcode};
+use crate::wire::openvpn::{Digest, Opcode, PING};
 
 /// Packets of one direction below which nothing is said of its data channel.
 pub(super) const FEWEST: usize = 3;
 /// Packets from which the absence of a counter means CBC.
 const FEWEST_BLOCKS: usize = 6;
+/// Packets of each direction from which a random peer ID that both use is believed.
+const MANY: u64 = 8;
+/// What CBC encrypts of a ping: a packet ID of four bytes and the ping.
+const PACKET_ID_AND_PING: usize = 4 + PING.len();
 /// Peer IDs are given out from 0; this many clients are believed. 0xffffff means unset.
 const PEERS: u32 = 0x1_0000;
 const UNSET: u32 = 0xff_ffff;
@@ -97,18 +101,31 @@ impl<'m> Side<'m> {
         self.packets.iter().take(3).map(|m| m.frame).collect()
     }
 
-    pub(super) fn header_bits(&self, paired: bool) -> i32 {
+    pub(super) fn header_bits(&self, other: Option<&Self>) -> i32 {
         match self.peer {
             Some(_) if self.small_peer() => 8,
+            Some(_) if self.shares_peer(other) => 4,
             Some(_) => 2,
-            None if paired => 5,
+            None if other.is_some() => 5,
             None => 2,
         }
     }
 
-    pub(super) fn header(&self, items: &mut Items, paired: bool) {
+    /// Whether both sides use one random peer ID, as point-to-point mode does, over so many packets, none of them shorter
+    /// than a ping.
+    pub(super) fn shares_peer(&self, other: Option<&Self>) -> bool {
+        let believed = |o: &Self| o.peer == self.peer && o.is_plenty();
+        !self.small_peer() && self.peer.is_some() && self.is_plenty() && other.is_some_and(believed)
+    }
+
+    fn is_plenty(&self) -> bool {
+        let shortest = self.tallied.map_or(usize::MAX, |t| t.range.0 as usize);
+        self.total >= MANY && self.packets.iter().map(|m| m.len).fold(shortest, usize::min) >= self.ping()
+    }
+
+    pub(super) fn header(&self, items: &mut Items, other: Option<&Self>) {
         let (first, key) = (self.first, self.first & 7);
-        let bits = self.header_bits(paired);
+        let bits = self.header_bits(other);
         let text = match self.peer {
             Some(UNSET) => {
                 format!("data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset")
@@ -134,27 +151,51 @@ impl<'m> Side<'m> {
         }
     }
 
+    /// The length of an AEAD ping; nothing shorter can occur.
+    fn ping(&self) -> usize {
+        // Header, packet ID and tag around the ping's 16 bytes; with an epoch the packet ID has 8.
+        self.header + 16 + 16 + if self.form == Form::Epoch { 8 } else { 4 }
+    }
+
     /// Lengths that tell AEAD packets from ESP's, and pings.
-    pub(super) fn lengths(&self, items: &mut Items) {
-        if self.form == Form::Opaque || !(self.small_peer() || self.header == 1) {
+    pub(super) fn lengths(&self, other: Option<&Self>, items: &mut Items) {
+        if self.form == Form::Opaque {
+            return self.idle(items);
+        }
+        if !(self.small_peer() || self.header == 1 || self.shares_peer(other)) {
             return;
         }
         if self.header == 4
+            && self.small_peer()
             && let Some(odd) = self.packets.iter().find(|m| m.len % 4 != 0)
         {
             let text = format!("a data packet of {} bytes: no multiple of four, as ESP's always are", odd.len);
             items.add(&DATA_LENGTHS, 3, &[odd.frame], text);
         }
-        // Header, packet ID and tag around the ping's 16 bytes; with an epoch the packet ID has 8.
-        let ping = self.header + 16 + 16 + if self.form == Form::Epoch { 8 } else { 4 };
+        // Compression framing adds a byte.
+        let ping = self.packets.iter().map(|m| m.len).min().filter(|len| (self.ping()..=self.ping() + 1).contains(len));
+        let Some(ping) = ping else { return };
         let pings: Vec<u64> = self.packets.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
-        if !pings.is_empty() && self.packets.iter().all(|m| m.len >= ping) {
-            items.add(
-                &DATA_PING,
-                3,
-                &pings,
-                format!("packets of {ping} bytes, the length of a ping, and none shorter"),
-            );
+        let text = format!("packets of {ping} bytes, the length of a ping, and none shorter");
+        items.add(&DATA_PING, 3, &pings, text);
+    }
+
+    /// CBC without traffic: nothing but pings, which have one length.
+    fn idle(&self, items: &mut Items) {
+        let Some(len) = self.packets.first().map(|m| m.len) else { return };
+        let alone = self.packets.iter().all(|m| m.len == len) && self.tallied.is_none_or(|t| t.distinct() == 1);
+        // 48 00 00 00 is a length as well, in the other byte order, and that of a ping under SHA1.
+        let length = self.packets.first().and_then(|m| m.u32_at(0)).map(|word| word.swap_bytes() as usize);
+        let counted = length.is_some_and(|length| [len, len - 4].contains(&length));
+        if !alone || counted || !self.small_peer() || self.packets.len() < FEWEST_BLOCKS {
+            return;
+        }
+        // HMAC, IV, and packet ID and ping with their padding.
+        let ping = |step: usize, d: &Digest| self.header + d.size() + step + (PACKET_ID_AND_PING / step + 1) * step;
+        let fits = |step: usize| Digest::ALL.iter().find(|d| ping(step, d) == len);
+        if let Some(digest) = fits(16).or(fits(8)) {
+            let text = format!("all packets have {len} bytes: an HMAC of {}, an IV and a ping", digest.size());
+            items.add(&DATA_PING, 3, &self.frames(), text);
         }
     }
 

@@ -1,12 +1,17 @@
 //! Static key mode: no opcode, no handshake, nothing constant. What can be seen is that all lengths are an HMAC, an IV and
-//! whole cipher blocks, and that the shortest and frequent one is a ping's. tinc's data packets (whole blocks and a MAC of
-//! four bytes) can have the same lengths, so this alone stays below "likely". Only without encryption is there more.
+//! whole cipher blocks, and that the shortest one is a ping's and comes at regular intervals while nothing else is sent.
+//!
+//! tinc's data packets (whole blocks and a MAC of four bytes) have the same lengths as those under SHA1, but no pings;
+//! without these the sum stays below "likely". With digests whose length is a multiple of the block's it does so as well:
+//! whole blocks are what many protocols send. Only without encryption is there more.
 
 use super::families::*;
 use super::items::Items;
 use super::message::Message;
 use super::random::looks_random;
 use super::side::counts;
+use crate::flow::head::KEPT;
+use crate::flow::tally::Tally;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
@@ -19,6 +24,9 @@ const FEWEST_LENGTHS: usize = 4;
 const BLOCKS: [usize; 2] = [16, 8];
 /// Packet ID and time in front of the plaintext, and the ping in it.
 const PLAIN_PING: usize = 8 + 16;
+
+/// `--ping` counts whole seconds, and looks at the clock as often; nanoseconds.
+const SHORTEST_PERIOD: i64 = 900_000_000;
 
 /// What speaks for static key mode.
 #[derive(Debug)]
@@ -60,7 +68,8 @@ fn encrypted(messages: &[Message<'_>], head: &Head<'_>, items: &mut Items) -> Op
     let frames: Vec<u64> = messages.iter().map(|m| m.frame).collect();
     let fixed = digest.size() + block;
     // Multiples of the block in all are what any protocol of whole blocks has.
-    let bits = (2 * (i32::try_from(lengths).unwrap_or(9) - 1)).min(if fixed.is_multiple_of(block) { 4 } else { 6 });
+    let most = if fixed.is_multiple_of(block) { 4 } else { 6 };
+    let bits = i32::try_from(lengths / 2).map_or(most, |half| half.min(most));
     let text = format!(
         "{lengths} different lengths are all an HMAC of {} bytes, an IV and whole blocks of {block}",
         digest.size()
@@ -71,14 +80,40 @@ fn encrypted(messages: &[Message<'_>], head: &Head<'_>, items: &mut Items) -> Op
     items.add(&STATIC_RANDOM, 2, &frames, text);
     let ping = fixed + (PLAIN_PING / block + 1) * block;
     let pings: Vec<u64> = messages.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
-    let shortest = messages.iter().map(|m| m.len).min();
+    let shortest = tallies(head).map(|t| t.lengths.range.0 as usize).chain(messages.iter().map(|m| m.len)).min();
     if pings.len() >= 2 && shortest == Some(ping) {
         items.add(&STATIC_PING, 4, &pings, format!("the shortest packets have {ping} bytes, a ping's length"));
+        if let Some(period) = period(messages, ping) {
+            let text = format!("while nothing else is sent they come every {period:.1} s from both sides");
+            items.add(&STATIC_PERIOD, 2, &pings, text);
+        }
     }
     if Dir::BOTH.into_iter().all(|dir| messages.iter().filter(|m| m.dir == dir).count() >= 3) {
         items.add(&STATIC_BOTH, 1, &frames, "both sides send such packets");
     }
     Some(())
+}
+
+/// Seconds between pings that follow each other, if there are some in both directions and all are about the same.
+fn period(messages: &[Message<'_>], ping: usize) -> Option<f64> {
+    let mut gaps: [Vec<i64>; 2] = Default::default();
+    for dir in Dir::BOTH {
+        // Later ones do not follow each other any more.
+        let run: Vec<&Message<'_>> = messages.iter().filter(|m| m.dir == dir).take(KEPT as usize).collect();
+        let idle = run.windows(2).filter_map(|w| w.first().zip(w.get(1)));
+        let idle = idle.filter(|(a, b)| a.len == ping && b.len == ping).map(|(a, b)| b.time.since(a.time));
+        *dir.of_mut(&mut gaps) = idle.collect();
+    }
+    let all = || gaps.iter().flatten().copied();
+    let (least, most) = (all().min()?, all().max()?);
+    let regular = least >= SHORTEST_PERIOD && most <= least + least / 5;
+    let enough = all().count() >= 3 && gaps.iter().all(|g| !g.is_empty());
+    (regular && enough).then_some(least as f64 / 1e9)
+}
+
+fn tallies<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a Tally> {
+    let head = *head;
+    Dir::BOTH.into_iter().filter_map(move |dir| head.tally(dir))
 }
 
 /// Whether any of the first bytes has bits that never change in one direction: a header, so not static key mode.
@@ -99,7 +134,7 @@ fn lengths(messages: &[Message<'_>], head: &Head<'_>) -> usize {
     let mut kept: Vec<usize> = messages.iter().map(|m| m.len).collect();
     kept.sort_unstable();
     kept.dedup();
-    let tallied = Dir::BOTH.into_iter().filter_map(|dir| head.tally(dir)).map(|t| t.lengths.distinct() as usize).max();
+    let tallied = tallies(head).map(|t| t.lengths.distinct() as usize).max();
     kept.len().max(tallied.unwrap_or(0))
 }
 
