@@ -75,18 +75,6 @@ def llmnr():
     write('llmnr/queries.pcap', [(A, 50123, group, 5355, q), (A, 50123, group, 5355, q), *dialogue(5355, q, a, client=50124)], 0.1)
 
 
-def netbios_name(text, kind):
-    raw = text.encode().ljust(15) + bytes([kind])
-    return b'\x20' + b''.join(bytes([0x41 + (b >> 4), 0x41 + (b & 15)]) for b in raw) + b'\0'
-
-
-def netbios_ns():
-    q = struct.pack('!6H', 0x8001, 0x0110, 1, 0, 0, 0) + netbios_name('FILESERVER', 0x20) + struct.pack('!2H', 32, 1)
-    a = struct.pack('!6H', 0x8001, 0x8500, 0, 1, 0, 0) + netbios_name('FILESERVER', 0x20) + struct.pack('!2HIH', 32, 1, 300, 6) + b'\0\0' + ip(B)
-    everyone = '192.0.2.255'
-    write('netbios-ns/queries.pcap', [*[(A, 137, everyone, 137, q)] * 3, *dialogue(137, q, a, client=137)], 0.7)
-
-
 def rtcp():
     ntp = (START + 2_208_988_800) << 32
     def report(ssrc, n):
@@ -105,12 +93,6 @@ def ssdp():
     found = b'HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\nUSN: uuid:1::upnp:rootdevice\r\nLOCATION: http://192.0.2.2/d.xml\r\n\r\n'
     group = '239.255.255.250'
     write('ssdp/search.pcap', [(A, 40001, group, 1900, search), *[(B, 1900, group, 1900, notify)] * 4, (B, 1900, A, 40001, found)])
-
-
-def netbios_dgm():
-    body = netbios_name('HOST', 0) + netbios_name('WORKGROUP', 0x1d) + b'\xffSMB\x25' + bytes(60)
-    m = struct.pack('!BBH4sHHH', 0x11, 2, 7, ip(A), 138, len(body), 0) + body
-    write('netbios-dgm/announcements.pcap', [(A, 138, '192.0.2.255', 138, m)] * 3, 60)
 
 
 def der(tag, *parts):
@@ -135,38 +117,6 @@ def tcp_stream(name, port, client, server):
         f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
         for n, data in enumerate(packets):
             f.write(struct.pack('<IIII', START, n * 1000, len(data), len(data)) + data)
-
-
-def kerberos():
-    number = lambda n: der(2, bytes([n]))
-    text = lambda t: der(0x1b, t.encode())
-    name = lambda kind, *parts: der(0x30, der(0xa0, number(kind)), der(0xa1, der(0x30, *map(text, parts))))
-    body = der(0x30, der(0xa0, der(3, b'\0\x40\0\0\0')), der(0xa1, name(1, 'bob')), der(0xa2, text('LAB.EXAMPLE')),
-               der(0xa3, name(2, 'krbtgt', 'LAB.EXAMPLE')), der(0xa5, der(0x18, b'20301020000000Z')), der(0xa7, number(77)),
-               der(0xa8, der(0x30, number(18))))
-    request = der(0x6a, der(0x30, der(0xa1, number(5)), der(0xa2, number(10)), der(0xa4, body)))
-    error = der(0x7e, der(0x30, der(0xa0, number(5)), der(0xa1, number(30)), der(0xa4, der(0x18, b'20251009000000Z')),
-                          der(0xa5, number(1)), der(0xa6, number(25)), der(0xa9, text('LAB.EXAMPLE')), der(0xaa, name(2, 'krbtgt', 'LAB.EXAMPLE'))))
-    reply = der(0x6b, der(0x30, der(0xa0, number(5)), der(0xa1, number(11)), der(0xa3, text('LAB.EXAMPLE')), der(0xa4, name(1, 'bob')),
-                          der(0xa6, der(0x30, der(0xa0, number(18)), der(0xa2, der(4, random(180)))))))
-    write('kerberos/krb5-udp.pcap', dialogue(88, request, error, request, reply))
-    framed = lambda m: struct.pack('!I', len(m)) + m
-    tcp_stream('kerberos/krb5-tcp.pcap', 88, framed(request), framed(reply))
-
-
-def l2tp():
-    def avp(kind, value):
-        return struct.pack('!HHH', 0x8000 | 6 + len(value), 0, kind) + value
-    def control(tunnel, ns, nr, *avps):
-        body = b''.join(avps)
-        return struct.pack('!6H', 0xc802, 12 + len(body), tunnel, 0, ns, nr) + body
-    kind = lambda n: avp(0, struct.pack('!H', n))
-    common = avp(2, b'\1\0') + avp(3, bytes(4))
-    write('l2tp/tunnel.pcap', dialogue(1701,
-        control(0, 0, 0, kind(1), common, avp(7, b'client'), avp(9, b'\0\x11')),
-        control(17, 0, 1, kind(2), common, avp(7, b'server'), avp(9, b'\0\x22')),
-        control(34, 1, 1, kind(3)), control(17, 1, 2), control(34, 2, 1, kind(10), avp(14, b'\0\x33')), control(17, 1, 3),
-        struct.pack('!3H', 2, 34, 51) + b'\xff\x03\xc0\x21\x01\x01\0\x04'))
 
 
 def inner(n=0, size=64):
@@ -200,20 +150,10 @@ def gtp():
     write('gtp-c/echo.pcap', dialogue(2123, v2(1, recovery), v2(2, recovery), client=2123) * 2)
 
 
-def coap():
-    get = lambda n, path: struct.pack('!BBH', 0x42, 1, 100 + n) + bytes([7, n]) + bytes([0xb0 | len(path)]) + path
-    content = lambda n, text: struct.pack('!BBH', 0x62, 0x45, 100 + n) + bytes([7, n]) + b'\xc0\xff' + text
-    turns = []
-    for n in range(3):
-        turns += [get(n, b'time'), content(n, b'Oct 09 08:53')]
-    write('coap/requests.pcap', dialogue(5683, *turns))
-
-
 def discovery():
     group = '239.255.255.250'
     probe = (b'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="http://www.w3.org/2003/05/soap-envelope"'
              b' xmlns:wsd="http://schemas.xmlsoap.org/ws/2005/04/discovery"><soap:Body><wsd:Probe/></soap:Body></soap:Envelope>')
-    write('soap/probe.pcap', [(A, 40001, group, 3702, probe)] * 3)
     rtps = lambda n: b'RTPS\2\3\1\x0f' + random(12) + struct.pack('<BBHQ', 9, 1, 8, n) + struct.pack('<BBHIIQ', 21, 5, 20, 0, 0, n) + bytes(4)
     write('rtps/discovery.pcap', [(A, 7400, '239.255.0.1', 7400, rtps(n)) for n in range(5)], 3)
     who_is, i_am = bytes.fromhex('810b000c0120ffff00ff1008'), bytes.fromhex('810b00190120ffff00ff1000c4020000642205c4910021089100')[:25]
@@ -230,7 +170,6 @@ def management():
     hello = struct.pack('!8B8s4s', 0, 0, 16, 3, 10, 100, 1, 0, b'cisco', ip('192.0.2.254'))
     write('hsrp/hellos.pcap', [(A, 1985, '224.0.0.2', 1985, hello)] * 5, 3)
     bfd = lambda mine, yours, state: struct.pack('!4B5I', 0x20, state << 6, 3, 24, mine, yours, 300000, 300000, 0)
-    write('bfd/session.pcap', [(A, 49152, B, 3784, bfd(1, 0 if n < 2 else 2, 1 if n < 2 else 3)) for n in range(6)], 0.3)
     sample = lambda n: struct.pack('!II', 1, 32) + struct.pack('!8I', n, 0, 256, n * 256, 0, 1, 2, 0)
     sflow = lambda n: struct.pack('!II4sIIII', 5, 1, ip(A), 0, n, n * 1000, 2) + sample(2 * n) + sample(2 * n + 1)
     write('sflow/samples.pcap', [(A, 50001, B, 6343, sflow(n)) for n in range(4)], 1)
@@ -297,7 +236,6 @@ def datagrams_of_tcp_protocols():
 def bittorrent():
     q = lambda t: b'd1:ad2:id20:' + b'abcdefghij0123456789' + b'e1:q4:ping1:t2:' + t + b'1:y1:qe'
     r = lambda t: b'd1:rd2:id20:' + b'mnopqrstuvwxyz123456' + b'e1:t2:' + t + b'1:y1:re'
-    write('bittorrent-dht/dht.pcap', dialogue(6881, q(b'aa'), r(b'aa'), q(b'ab'), r(b'ab'), client=6882))
     def utp(kind, connection, n, seq, ack, payload=b''):
         return struct.pack('!BBHIIIHH', kind << 4 | 1, 0, connection, int(START % 4000 * 1e6 + n * 50000) & 0xffffffff, 1000, 1 << 18, seq, ack) + payload
     write('utp/connection.pcap', dialogue(6881, utp(4, 100, 0, 1, 0), utp(2, 100, 1, 50, 1), utp(0, 101, 2, 2, 49, b'\x13BitTorrent protocol' + random(48)),
@@ -370,15 +308,10 @@ if __name__ == '__main__':
     discovery()
     management()
     telephony()
-    coap()
     geneve()
     gtp()
-    kerberos()
-    l2tp()
-    netbios_dgm()
     ssdp()
     teredo()
     mdns()
     llmnr()
-    netbios_ns()
     rtcp()

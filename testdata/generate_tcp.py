@@ -75,8 +75,6 @@ def seeds():
     talk('balboa/module.pcap', 4257, spa(bytes.fromhex('0abf22000001')), status * 3, spa(bytes.fromhex('0abf04')), status * 2)
     talk('ica/signatures.pcap', 1494, b'', b'\x7f\x7fICA\0', b'\x7f\x7fICA\0' + b'\1\x97\0\x97' + bytes(40), b'\x7f\x7fICA\0\0\x0f\0\7' + bytes(20))
     talk('cgp/signatures.pcap', 2598, b'\x1aCGP/01\0\0\0\x10' + bytes(16), b'\x1aCGP/01\1\0\0\x10' + bytes(16))
-    talk('java-rmi/stream.pcap', 1099, b'JRMI\0\2\x4b', b'\x4e\0\x09192.0.2.1\0\0\x9c\x41', b'\0\x09192.0.2.1\0\0\0\0\x50\xac\xed\0\5w\x22' + bytes(34),
-         b'\x51\xac\xed\0\5w\x0f\1' + bytes(14))
     host = lambda name: bytes([len(name)]) + name
     talk('socks/version-4a.pcap', 1080, b'\4\1\0\x50\0\0\0\1joe\0a.example.org\0', b'\0\x5a\0\x50\xc0\0\2\3')
     login = b'\5\1\0\3' + host(b'a.example.org') + b'\0\x50'
@@ -86,8 +84,6 @@ def seeds():
 def text():
     talk('nntp/reader.pcap', 119, b'', b'200 news.example.org NNTP server ready\r\n', b'MODE READER\r\n', b'200 reading allowed\r\n',
          b'GROUP misc.test\r\n', b'211 3 1 3 misc.test\r\n', b'QUIT\r\n', b'205 bye\r\n')
-    talk('rtsp/describe.pcap', 554, b'DESCRIBE rtsp://cam.example.org/1 RTSP/1.0\r\nCSeq: 1\r\n\r\n',
-         b'RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: camera\r\nContent-Length: 0\r\n\r\n')
     menu = b'iWelcome\tx\terror.host\t1\r\n1Files\t/files\tg.example.org\t70\r\n0About\t/about\tg.example.org\t70\r\n.\r\n'
     talk('gopher/menu.pcap', 70, b'\r\n', menu)
     talk('whois/domain.pcap', 43, b'example.org\r\n', b'% WHOIS server\r\n\r\ndomain:       EXAMPLE.ORG\r\nrefer:        whois.example.net\r\n'
@@ -147,7 +143,6 @@ def industry():
 
 def network():
     start = lambda kind: struct.pack('!HHIHHHH', 156, 1, 0x1a2b3c4d, kind, 0, 0x100, 1 if kind == 2 else 0) + bytes(12) + b'host.example'.ljust(64, b'\0') + b'vendor'.ljust(64, b'\0')
-    talk('pptp/start.pcap', 1723, start(1), start(2))
     ldp = lambda router: struct.pack('!HHIHHHIHHHHHIH', 1, 32, router, 0, 0x200, 22, 1, 0x500, 14, 1, 180, 0, router ^ 3, 0)
     talk('ldp/initialization.pcap', 646, ldp(0x0a000001), ldp(0x0a000002))
 
@@ -172,7 +167,6 @@ def databases():
     version = b'8.0.36\0' + struct.pack('<I', 8) + b'abcdefgh\0' + b'\xff\xff\xff\2\0\xff\xdf\x15' + bytes(10) + b'ijklmnopqrst\0mysql_native_password\0'
     packet = lambda number, data: struct.pack('<I', len(data))[:3] + bytes([number]) + data
     login = struct.pack('<IIB', 0x01ffa685, 1 << 24, 45) + bytes(23) + b'joe\0\x14' + random(20) + b'mysql_native_password\0'
-    talk('mysql/login.pcap', 3306, b'', packet(0, b'\x0a' + version), packet(1, login), packet(2, b'\0\0\0\2\0\0\0'))
     frame = lambda first, opcode, data=b'': struct.pack('!BBhBI', first, 0, 0, opcode, len(data)) + data
     startup = b'\0\1\0\x0bCQL_VERSION\0\x053.0.0'
     talk('cassandra/options.pcap', 9042, frame(4, 5), frame(0x84, 6, b'\0\0'), frame(4, 1, startup), frame(0x84, 2))
@@ -181,7 +175,6 @@ def databases():
     answer = struct.pack('!ihI', 4097, 0, 2) + bytes(12)
     talk('kafka/versions.pcap', 9092, struct.pack('!I', len(request)) + request, struct.pack('!I', len(answer)) + answer)
     properties = b'\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US'
-    talk('amqp/start.pcap', 5672, b'AMQP\0\0\x09\1', b'\1\0\0' + struct.pack('!I', len(properties)) + properties + b'\xce')
     json = b'{"request":"agent data","host":"a"}'
     reply = zlib.compress(b'{"response":"success"}')
     talk('zabbix/agent.pcap', 10051, b'ZBXD\1' + struct.pack('<II', len(json), 0) + json, b'ZBXD\3' + struct.pack('<II', len(reply), 22) + reply)

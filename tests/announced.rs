@@ -73,3 +73,21 @@ fn the_answer_of_tftp_from_a_new_port_belongs_to_the_request() {
     // The request was never answered on its own port, but it was.
     assert_eq!(captured.rows.iter().next().unwrap().answered, 2);
 }
+
+#[test]
+fn media_of_a_call_are_filed_under_sip() {
+    let captured = judged(bytes("sip/call.pcap"), 0);
+    let names: BTreeSet<_> = announced(&captured).into_iter().map(|(_, name, by, _)| (name, by)).collect();
+    assert_eq!(names, BTreeSet::from([("rtp", 1), ("rtcp", 1)]));
+    assert_eq!(rows(&captured), [("5060/udp".to_owned(), BTreeSet::from(["sip", "rtp", "rtcp"]))]);
+    assert_eq!(captured.rows.iter().next().unwrap().shown().unwrap().0.protocol, "sip");
+}
+
+#[test]
+fn media_of_a_stream_are_filed_under_rtsp_over_another_transport() {
+    let captured = judged(bytes("rtsp/gstreamer.pcap"), 0);
+    let names: BTreeSet<_> = announced(&captured).into_iter().map(|(_, name, by, _)| (name, by)).collect();
+    assert_eq!(names, BTreeSet::from([("rtp", 1), ("rtcp", 1)]));
+    assert_eq!(rows(&captured), [("8554/tcp".to_owned(), BTreeSet::from(["rtsp", "rtp", "rtcp"]))]);
+    assert_eq!(captured.rows.iter().next().unwrap().verdict(), Verdict::Match);
+}

@@ -7,7 +7,7 @@ use portproof::capture::CaptureFile;
 use portproof::pipeline::{Captured, Control, Options, read_capture};
 use portproof::protocol::ALL;
 use portproof::protocol::evidence::goes_along;
-use portproof::registry::{self, Registry};
+use portproof::registry::{self, ClaimRow, Registry, claims};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Cursor;
 use std::path::Path;
@@ -114,6 +114,20 @@ fn claims_name_protocols_that_exist_or_are_to_come() {
     {
         assert!(known.contains(name), "{name} has no recogniser");
     }
+}
+
+/// A protocol stands in the claims: with the services whose claim it satisfies, or, where no service is registered for it,
+/// in a row of service "-" that says where it is met.
+#[test]
+fn every_protocol_has_a_row_in_the_claims() {
+    let named = |row: &ClaimRow, name| row.satisfied_by.contains(&name) || row.companion.contains(&name);
+    for protocol in ALL {
+        let rows: Vec<_> = claims::all().iter().filter(|row| named(row, protocol.name())).collect();
+        assert!(!rows.is_empty(), "{} has no row in the claims", protocol.name());
+        let unregistered = rows.iter().any(|row| row.service == "-");
+        assert!(!unregistered || rows.len() == 1, "{} has a service, and a row that says it has none", protocol.name());
+    }
+    assert!(claims::all().iter().all(|row| row.service != "-" || !row.note.is_empty()));
 }
 
 /// A small generator (xorshift), so that the payloads are the same in every run.

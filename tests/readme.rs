@@ -83,7 +83,8 @@ by its announcement alone, unless both sides speak something else there. Announc
 fn the_table_of_protocols_is_current() {
     let mut table = String::from(
         "# What is recognised\n\nOn any port, by the bytes. The last column lists the registered services whose claim \
-         the protocol satisfies;\n\"in\" marks those for which it shows only the envelope.\n\n\
+         the protocol satisfies;\n\"in\" marks those for which it shows only the envelope. Where no service is registered \
+         it says where the protocol is met.\n\n\
          | protocol | specified in | satisfies |\n| --- | --- | --- |\n",
     );
     let recognised = ALL.iter().map(|protocol| (protocol.name(), protocol.reference()));
@@ -94,7 +95,7 @@ fn the_table_of_protocols_is_current() {
             .map(|row| {
                 let transport = row.proto.map_or(String::new(), |p| format!("/{}", p.name()));
                 let mark = if row.wrapper.contains(&name) { "in " } else { "" };
-                format!("{mark}{}{transport}", row.service)
+                if row.service == "-" { row.note.to_owned() } else { format!("{mark}{}{transport}", row.service) }
             })
             .collect();
         services.sort_by_key(|s| s.starts_with("in "));

@@ -67,6 +67,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Bfd, "session.pcap", Band::Confident);
+        replay::expect(&Bfd, "frr.pcap", Band::Confident);
     }
 }

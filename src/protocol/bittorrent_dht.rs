@@ -58,6 +58,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&BittorrentDht, "dht.pcap", Band::Certain);
+        replay::expect(&BittorrentDht, "aria2.pcap", Band::Certain);
     }
 }

@@ -63,6 +63,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Coap, "requests.pcap", Band::Confident);
+        replay::expect(&Coap, "libcoap.pcap", Band::Confident);
     }
 }

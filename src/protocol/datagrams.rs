@@ -48,10 +48,15 @@ pub(super) fn read<'a, T>(head: &Head<'a>, mut read: impl FnMut(&Datagram<'a>) -
         } else if datagram.len > 1 {
             *datagram.dir.of_mut(&mut reading.misses) += 1;
             *datagram.dir.of_mut(&mut early_misses) += u64::from(early);
+            let [a, b] = early_misses;
+            let enough = (a >= HOPELESS && b >= HOPELESS) || a >= HOPELESS_ALONE || b >= HOPELESS_ALONE;
+            reading.hopeless |= !early_hits && enough;
         }
     }
-    let [a, b] = early_misses;
-    reading.hopeless = !early_hits && ((a >= HOPELESS && b >= HOPELESS) || a >= HOPELESS_ALONE || b >= HOPELESS_ALONE);
+    if reading.hopeless {
+        // What is readable among many foreign ones is chance.
+        reading.hits.clear();
+    }
     reading
 }
 
@@ -59,6 +64,11 @@ impl<'a, T> Reading<'a, T> {
     /// What to say when there is no evidence.
     pub(super) fn nothing(&self) -> Assessment {
         if self.hopeless { Assessment::Excluded } else { Assessment::NotNow }
+    }
+
+    /// Whether the first datagrams exclude the protocol for good.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.hopeless
     }
 
     /// Whether foreign datagrams outnumber the readable ones: then what could be read was chance or another layer.

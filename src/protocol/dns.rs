@@ -98,7 +98,7 @@ fn first_message(stream: Stream<'_>, dialect: Dialect) -> Option<Message<'_>> {
     let (length, rest) = stream.bytes().split_first_chunk::<2>()?;
     let length = usize::from(u16::from_be_bytes(*length));
     let message = Message::new(rest.get(..length)?, length)?;
-    (message.dialect() == dialect).then_some(message)
+    (message.dialect_over_tcp() == dialect).then_some(message)
 }
 
 /// Judges the first messages of a TCP connection, each behind its length, as messages of `dialect`.

@@ -48,7 +48,7 @@ impl Protocol for Iperf3 {
             }
             if d.len >= 16 { Data::new(d.bytes, d.len) } else { None }
         });
-        if reading.hits.is_empty() && greetings.is_empty() {
+        if reading.is_hopeless() || (reading.hits.is_empty() && greetings.is_empty()) {
             return reading.nothing();
         }
         let steps = Dir::BOTH.map(|dir| {

@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_captures_are_recognised() {
-        replay::expect(&Kerberos, "krb5-udp.pcap", Band::Certain);
-        replay::expect(&Kerberos, "krb5-tcp.pcap", Band::Certain);
+        replay::expect(&Kerberos, "mit-udp.pcap", Band::Certain);
+        replay::expect(&Kerberos, "mit-tcp.pcap", Band::Certain);
     }
 }

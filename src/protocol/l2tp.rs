@@ -79,6 +79,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&L2tp, "tunnel.pcap", Band::Certain);
+        replay::expect(&L2tp, "xl2tpd.pcap", Band::Certain);
     }
 }

@@ -52,6 +52,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&NetbiosDgm, "announcements.pcap", Band::Certain);
+        replay::expect(&NetbiosDgm, "nmbd.pcap", Band::Certain);
     }
 }

@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&NetbiosNs, "queries.pcap", Band::Certain);
+        replay::expect(&NetbiosNs, "nmbd.pcap", Band::Certain);
     }
 }

@@ -1,10 +1,11 @@
 //! For tests: the flows of a small capture file as heads, and who recognises them.
 
 use super::evidence::{Candidate, compete};
-use super::{ALL, Assessment, Band, Finding, Protocol};
+use super::{ALL, Assessment, Band, Finding, Protocol, ProtocolSet};
 use crate::flow::{Dir, HeadBuf};
 use crate::packet::{Time, Transport};
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A flow of a capture, with its head after the last packet.
@@ -29,41 +30,48 @@ pub(crate) fn captures() -> Vec<PathBuf> {
 
 /// All flows of a pcap file (Ethernet, Linux cooked or raw IP; little-endian, micro- or nanoseconds).
 pub(crate) fn flows(path: &Path) -> Vec<Flow> {
+    let mut flows = Vec::new();
+    each_frame(path, |number, time, link, frame| {
+        take(&mut flows, number, time, link, frame);
+    });
+    flows
+}
+
+fn each_frame(path: &Path, mut with: impl FnMut(u64, Time, u32, &[u8])) {
     let file = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
     let nanoseconds = match word(0) {
         0xa1b2_c3d4 => 1000,
         0xa1b2_3c4d => 1,
-        _ => return Vec::new(),
+        _ => return,
     };
     let (link, mut at, mut number) = (word(20), 24, 0);
-    let mut flows: Vec<Flow> = Vec::new();
     while at + 16 <= file.len() {
         let time = Time(i64::from(word(at)) * 1_000_000_000 + i64::from(word(at + 4)) * nanoseconds);
         let end = (at + 16 + word(at + 8) as usize).min(file.len());
         number += 1;
-        take(&mut flows, number, time, link, &file[at + 16..end]);
+        with(number, time, link, &file[at + 16..end]);
         at = end;
     }
-    flows
 }
 
-fn take(flows: &mut Vec<Flow>, number: u64, time: Time, link: u32, frame: &[u8]) {
+/// Takes a frame; the place of its flow, if it belongs to one.
+fn take(flows: &mut Vec<Flow>, number: u64, time: Time, link: u32, frame: &[u8]) -> Option<usize> {
     let sliced = match link {
         1 => SlicedPacket::from_ethernet(frame),
         113 => SlicedPacket::from_linux_sll(frame),
         _ => SlicedPacket::from_ip(frame),
     };
-    let Ok(sliced) = sliced else { return };
+    let Ok(sliced) = sliced else { return None };
     let (from, to) = match sliced.net {
         Some(NetSlice::Ipv4(ip)) => (ip.header().source().to_vec(), ip.header().destination().to_vec()),
         Some(NetSlice::Ipv6(ip)) => (ip.header().source().to_vec(), ip.header().destination().to_vec()),
-        _ => return,
+        _ => return None,
     };
     let (transport, ports) = match &sliced.transport {
         Some(TransportSlice::Udp(u)) => (Transport::Udp, (u.source_port(), u.destination_port())),
         Some(TransportSlice::Tcp(t)) => (Transport::Tcp, (t.source_port(), t.destination_port())),
-        _ => return,
+        _ => return None,
     };
     let (from, to) = ((from, ports.0), (to, ports.1));
     let same = |f: &Flow| {
@@ -90,6 +98,7 @@ fn take(flows: &mut Vec<Flow>, number: u64, time: Time, link: u32, frame: &[u8])
         }
         _ => {}
     }
+    Some(at)
 }
 
 /// What `protocol` finds in the complete head of `flow`.
@@ -160,4 +169,40 @@ fn no_random_flow_of_the_corpus_gets_a_name() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whoever excluded itself must still do so when packets are added.
+///
+/// ESP and IKE weigh how much of the flow is foreign, and may change their mind when asked again. The pipeline does not.
+#[test]
+fn excluded_stays_excluded_when_packets_are_added() {
+    let (mut excluded, mut wrong) = (0, BTreeMap::new());
+    for path in captures() {
+        let mut flows: Vec<Flow> = Vec::new();
+        let mut gone: Vec<ProtocolSet> = Vec::new();
+        each_frame(&path, |number, time, link, frame| {
+            // Beyond that nothing new comes in captures that are cut to their first packets.
+            if number > 40 {
+                return;
+            }
+            let Some(at) = take(&mut flows, number, time, link, frame) else { return };
+            gone.resize(flows.len(), ProtocolSet::EMPTY);
+            let others = ALL.iter().enumerate().filter(|(_, p)| !matches!(p.name(), "esp-in-udp" | "ike"));
+            for (n, protocol) in others {
+                let assessment = protocol.assess(&flows[at].buf.view(None, false));
+                match (gone[at].contains(n), matches!(assessment, Assessment::Excluded)) {
+                    (true, false) => {
+                        wrong.entry((path.clone(), protocol.name())).or_insert(number);
+                    }
+                    (false, true) => {
+                        excluded += 1;
+                        gone[at].insert(n);
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+    assert!(wrong.is_empty(), "excluded, and then not: {wrong:#?}");
+    assert!(excluded > 1000, "only {excluded}");
 }

@@ -48,6 +48,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Soap, "probe.pcap", Band::Confident);
+        replay::expect(&Soap, "wsdd2.pcap", Band::Confident);
     }
 }

@@ -43,15 +43,18 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
 
 /// The client asks with an empty datagram, so that the answers are all there is.
 fn over_udp(head: &Head<'_>) -> Assessment {
-    let Some(first) = head.datagrams().find(|d| d.len > 0) else { return Assessment::NotNow };
-    if head.sent_by(first.dir.other()).any(|d| d.len > 0) {
-        let impossible = head.datagrams().all(|d| d.len != 4) && head.kept() > 8;
-        return if impossible { Assessment::Excluded } else { Assessment::NotNow };
+    let first = |dir| head.sent_by(dir).find(|d| d.len > 0);
+    match Dir::BOTH.map(first) {
+        [Some(only), None] | [None, Some(only)] if head.sent_by(only.dir).all(|d| matches!(d.len, 0 | 4)) => {
+            match only.bytes.first_chunk().map(|number| judge(*number, only.frame, only.time, only.dir)) {
+                Some(Assessment::Recognised(finding)) => Assessment::Recognised(finding),
+                _ => Assessment::NotNow,
+            }
+        }
+        // Whoever of the two answers does it with four bytes.
+        [Some(a), Some(b)] if a.len != 4 && b.len != 4 => Assessment::Excluded,
+        _ => Assessment::NotNow,
     }
-    if head.sent_by(first.dir).any(|d| d.len != 4) {
-        return Assessment::NotNow;
-    }
-    first.bytes.first_chunk().map_or(Assessment::NotNow, |number| judge(*number, first.frame, first.time, first.dir))
 }
 
 fn judge(number: [u8; 4], frame: u64, Time(nanoseconds): Time, server: Dir) -> Assessment {

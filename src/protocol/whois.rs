@@ -43,9 +43,11 @@ impl Dialogue for Whois {
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        let asked = !client.is_empty() && text::is_text(client) && text::lines(client).count() == 1;
+        // The rest of the client's line may be on its way.
+        let (legal, lines) = (text::is_text(client) && client.len() < 512, text::lines(client).count());
+        let asked = legal && lines == 1;
         let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-        if !client.is_empty() && !asked || !text::is_text(head) || head.starts_with(b"HTTP/") {
+        if !legal || lines > 1 || !text::is_text(head) || head.starts_with(b"HTTP/") {
             return Opening::Foreign;
         }
         if !asked {

@@ -155,8 +155,19 @@ impl<'a> Message<'a> {
         if text.is_empty() { ".".to_owned() } else { text }
     }
 
-    /// Which protocol of the family this is.
+    /// Which protocol of the family this is, as a datagram.
+    ///
+    /// Without recursion, a host's question for the name of an address is the same in LLMNR and in DNS, where servers and old
+    /// resolvers ask it so. It counts as DNS.
     pub fn dialect(&self) -> Dialect {
+        match self.dialect_over_tcp() {
+            Dialect::Llmnr if self.labels().last().is_some_and(|l| l.eq_ignore_ascii_case(b"arpa")) => Dialect::Dns,
+            dialect => dialect,
+        }
+    }
+
+    /// Which protocol of the family this is over TCP, over which LLMNR asks for the name of an address (RFC 4795 section 2.4).
+    pub fn dialect_over_tcp(&self) -> Dialect {
         let labels = self.labels();
         let response = self.is_response();
         let plain = self.flags & 0x7bff == 0; // all but QR and AA
@@ -260,6 +271,9 @@ mod tests {
         assert_eq!(Message::new(mdns, mdns.len()).unwrap().dialect(), Dialect::Mdns);
         let llmnr = b"\x77\x01\0\0\0\x01\0\0\0\0\0\0\x04wpad\0\0\x01\0\x01";
         assert_eq!(Message::new(llmnr, llmnr.len()).unwrap().dialect(), Dialect::Llmnr);
+        let reverse = b"\x77\x01\0\0\0\x01\0\0\0\0\0\0\x011\x010\x010\x03127\x07in-addr\x04arpa\0\0\x0c\0\x01";
+        let reverse = Message::new(reverse, reverse.len()).unwrap();
+        assert_eq!((reverse.dialect(), reverse.dialect_over_tcp()), (Dialect::Dns, Dialect::Llmnr));
         let nbns = b"\x77\x01\x01\x10\0\x01\0\0\0\0\0\0\x20FHEPFCELEHFCEPFFFACACACACACACABN\0\0\x20\0\x01";
         assert_eq!(Message::new(nbns, nbns.len()).unwrap().dialect(), Dialect::NetbiosNs);
     }
