@@ -8,6 +8,7 @@ mod net;
 use net::{Net, Said, datagram, frames, testdata};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -168,4 +169,127 @@ fn the_kernel_filters() {
         }
     });
     assert_eq!(taken(&live.interrupt()), 1);
+}
+
+/// A directory that anybody may write to.
+fn open_directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+    dir
+}
+
+/// Waits until something is so. Gives up after a while, with whatever fails then.
+fn until(so: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn packets_of_flows_in_question_are_saved_from_the_first_on() {
+    let Some(net) = Net::new() else { return };
+    let dir = open_directory();
+    let path = dir.path().join("saved.pcapng");
+    let (mismatch, fine) = (frames(&testdata().join("demo/1197.pcap")), frames(&testdata().join("demo/2797.pcap")));
+    let save = |what: &[&str]| {
+        let live = net.live(&[JSONL, &["-w", path.to_str().unwrap()], what].concat());
+        net.send(|sender| mismatch.iter().chain(&fine).for_each(|frame| sender.sendpacket(&frame[..]).unwrap()));
+        let said = live.interrupt();
+        assert_eq!(said.code(), 0, "{}", said.err);
+        (frames(&path), std::fs::read(&path).unwrap())
+    };
+    let (saved, bytes) = save(&[]);
+    assert!(saved == mismatch, "{} saved of {}", saved.len(), mismatch.len());
+    let comment = b"portproof: mismatch, openvpn (certain) on 1197/udp: ";
+    assert!(bytes.windows(comment.len()).any(|window| window == comment));
+    let port = read(&path).into_iter().find(|line| line["type"] == "port").unwrap();
+    assert_eq!((&port["port"], &port["verdict"]), (&1197.into(), &"mismatch".into()));
+    let (saved, bytes) = save(&["--write-what", "all"]);
+    assert!(saved == [mismatch.clone(), fine.clone()].concat(), "{} saved", saved.len());
+    assert!(bytes.windows(comment.len()).any(|window| window == comment));
+    assert_eq!(save(&["--write-what", "unknown"]).0.len(), 0);
+}
+
+#[test]
+fn a_full_disk_is_said_and_judging_goes_on() {
+    let Some(net) = Net::new() else { return };
+    let dir = open_directory();
+    let at = dir.path().to_str().unwrap();
+    assert!(
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k,mode=777", "none", at]).status().unwrap().success()
+    );
+    let live = net.live(&[JSONL, &["-w", dir.path().join("f").to_str().unwrap(), "--write-what", "all"]].concat());
+    net.send(|sender| (0..2000).for_each(|_| sender.sendpacket(&datagram(40000, 9, &[7; 200])[..]).unwrap()));
+    let said = live.interrupt();
+    assert!(Command::new("umount").arg(at).status().unwrap().success());
+    assert_eq!((said.code(), taken(&said)), (2, 2000), "{}", said.err);
+    assert!(said.err.contains("No space left on device; no more packets are saved"), "{}", said.err);
+}
+
+#[test]
+fn what_the_unprivileged_user_cannot_write_is_said_at_the_start() {
+    let Some(net) = Net::new() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let said = net.run(&["-i", "v1", "-w", dir.path().join("f").to_str().unwrap()]);
+    assert_eq!(said.code(), 2);
+    assert!(said.err.contains(&format!("\n  chown nobody {}\n", dir.path().display())), "{}", said.err);
+    let said = net.run(&["-i", "v9"]);
+    assert_eq!(said.code(), 2);
+    assert!(said.err.starts_with("portproof: v9: "), "{}", said.err);
+}
+
+#[test]
+fn several_threads_share_an_interface() {
+    let Some(net) = Net::new() else { return };
+    let live = net.live(&[JSONL, &["--fanout", "3"]].concat());
+    net.send(|sender| {
+        for n in 0..30_000u32 {
+            let (there, payload) = (datagram(40000 + (n % 50) as u16, 9, &n.to_be_bytes()), n);
+            // Both directions of a flow must reach the same thread.
+            let mut back = datagram(9, 40000 + (payload % 50) as u16, &n.to_be_bytes());
+            back[26..34].rotate_left(4);
+            sender.sendpacket(&there[..]).unwrap();
+            sender.sendpacket(&back[..]).unwrap();
+        }
+    });
+    let said = live.interrupt();
+    assert_eq!((said.code(), taken(&said)), (0, 60_000), "{}", said.err);
+    let summary = said.lines().into_iter().rfind(|line| line["type"] == "summary").unwrap();
+    assert_eq!(summary["flows"], 50);
+}
+
+#[test]
+fn an_interface_is_waited_for() {
+    let Some(net) = Net::new() else { return };
+    let mut waiting = net.start(&["-i", "v9", "--wait-interface", "-o", "jsonl"]);
+    waiting.says("; waiting for it");
+    assert!(
+        net.ip(&["link", "add", "v9", "type", "veth", "peer", "name", "v8"]) && net.ip(&["link", "set", "v9", "up"])
+    );
+    waiting.says("capturing on");
+    let said = waiting.interrupt();
+    assert_eq!(said.code(), 0);
+    assert!(said.err.contains("v9: "), "{}", said.err);
+}
+
+#[test]
+fn signals_ask_for_a_summary_and_for_new_files() {
+    let Some(net) = Net::new() else { return };
+    let dir = open_directory();
+    let (path, moved) = (dir.path().join("out"), dir.path().join("out.1"));
+    let live = net.live(&[JSONL, &["--out", path.to_str().unwrap(), "--every", "1h"]].concat());
+    let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    live.signal("USR1");
+    until(|| text(&path).contains("\"so_far\":true"));
+    assert!(text(&path).contains("\"so_far\":true"));
+    std::fs::rename(&path, &moved).unwrap();
+    live.signal("HUP");
+    until(|| path.exists());
+    let said = live.interrupt();
+    assert_eq!((said.code(), said.out.as_str()), (0, ""), "{}", said.err);
+    assert!(text(&path).lines().count() == 1 && text(&path).contains("\"summary\"") && !text(&path).contains("so_far"));
+    assert_eq!(text(&moved).lines().count(), 1);
 }

@@ -15,8 +15,10 @@ use crate::packet::{LinkType, Time};
 use pcap::{Active, Capture};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::netdevice::index_to_name;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes of frames in a block.
@@ -28,13 +30,16 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// How often the kernel's counters are asked for.
 const COUNTING: Duration = Duration::from_millis(100);
 
-/// Takes lines for the user: an interface is down, is back.
-pub type Notice = Box<dyn FnMut(&str) + Send>;
+/// Takes lines for the user: an interface is down.
+pub type Notice = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Interfaces under capture.
 pub struct Live {
     ports: Vec<Port>,
     packets: u64,
+    /// Frames are numbered from here, in these steps, so that several threads number them differently.
+    first: u64,
+    step: u64,
     bytes: u64,
     most: u64,
     deadline: Option<Instant>,
@@ -98,23 +103,34 @@ impl Counters {
 }
 
 impl Live {
-    /// Begins to capture on all `names`.
+    /// Begins to capture on all `names`, once for each thread that is to capture: the kernel gives the packets of a flow to
+    /// one of them.
     ///
     /// # Errors
     /// Says which interface cannot be captured on, why, and what to do.
-    pub fn open(names: &[String], settings: &Settings, notice: Notice) -> Result<Self, OpenError> {
-        let ports = names.iter().map(|name| open::port(name, settings)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
+    pub fn open(names: &[String], settings: &Settings, notice: &Notice) -> Result<Vec<Self>, OpenError> {
+        let threads = settings.threads.max(1);
+        let mut ports: Vec<Vec<Port>> = (0..threads).map(|_| Vec::new()).collect();
+        for name in names {
+            let opened = open::ports(name, threads, settings)?;
+            ports.iter_mut().zip(opened).for_each(|(ports, port)| ports.push(port));
+        }
+        let now = Instant::now();
+        let live = |(ports, first)| Self {
             ports,
             packets: 0,
+            first,
+            step: threads as u64,
             bytes: 0,
             most: settings.count.unwrap_or(u64::MAX),
-            deadline: settings.duration.map(|duration| Instant::now() + duration),
+            deadline: settings.duration.map(|duration| now + duration),
             ending: None,
-            counted: Instant::now(),
+            counted: now,
             faults: Vec::new(),
-            notice,
-        })
+            // One thread is enough to say it.
+            notice: if first == 1 { Arc::clone(notice) } else { Arc::new(|_| {}) },
+        };
+        Ok(ports.into_iter().zip(1..).map(live).collect())
     }
 
     /// Reads what the kernel has handed over, until the block is full or there is no more.
@@ -126,11 +142,11 @@ impl Live {
                 if room == 0 || block.bytes.len() >= BLOCK {
                     return;
                 }
-                match port.read(block, &mut self.packets, room) {
+                match port.read(block, &mut self.packets, room, (self.first, self.step)) {
                     Ok(0) => break,
                     Ok(_) => {}
                     Err(text) => {
-                        Self::failed(port, Some(text), &mut self.faults, &mut self.notice);
+                        Self::failed(port, Some(text), &mut self.faults, &self.notice);
                         break;
                     }
                 }
@@ -139,7 +155,7 @@ impl Live {
     }
 
     /// Notes that an interface went down, was deleted, or failed.
-    fn failed(port: &mut Port, text: Option<String>, faults: &mut Vec<CaptureError>, notice: &mut Notice) {
+    fn failed(port: &mut Port, text: Option<String>, faults: &mut Vec<CaptureError>, notice: &Notice) {
         if matches!(port.state, State::Gone(_)) {
             return;
         }
@@ -177,9 +193,7 @@ impl Live {
             // Reading the error clears it, and libpcap goes on reading.
             if failed && let Ok(Err(error)) = rustix::net::sockopt::socket_error(port.capture.as_fd()) {
                 let text = (error != Errno::NETDOWN).then(|| io::Error::from(error).to_string());
-                Self::failed(port, text, &mut self.faults, &mut self.notice);
-            } else if port.state == State::Down && !port.exists() {
-                Self::failed(port, None, &mut self.faults, &mut self.notice);
+                Self::failed(port, text, &mut self.faults, &self.notice);
             }
         }
         Ok(())
@@ -188,7 +202,13 @@ impl Live {
     fn count(&mut self, now: bool) {
         if now || self.counted.elapsed() >= COUNTING {
             self.counted = Instant::now();
-            self.ports.iter_mut().for_each(Port::count);
+            for port in &mut self.ports {
+                port.count();
+                // The socket's own error tells, too, but libpcap may have read it first.
+                if port.is_down() {
+                    Self::failed(port, None, &mut self.faults, &self.notice);
+                }
+            }
         }
     }
 
@@ -220,17 +240,24 @@ impl Live {
 
 impl Port {
     /// Reads some frames; 0: there are none now.
-    fn read(&mut self, block: &mut Block, packets: &mut u64, room: u64) -> Result<usize, String> {
+    fn read(
+        &mut self,
+        block: &mut Block,
+        packets: &mut u64,
+        room: u64,
+        (first, step): (u64, u64),
+    ) -> Result<usize, String> {
         let (link, before) = (self.link, *packets);
         let most = usize::try_from(room).unwrap_or(usize::MAX).min(256);
         let result = self.capture.dispatch(Some(most), |packet| {
+            let number = first + *packets * step;
             *packets += 1;
             let start = block.bytes.len() as u32;
             block.bytes.extend_from_slice(packet.data);
             let stamp = packet.header.ts;
             let seconds = stamp.tv_sec.saturating_mul(1_000_000_000);
             block.frames.push(FrameRef {
-                number: *packets,
+                number,
                 // With the precision that is asked for at the opening the field holds nanoseconds.
                 time: Time(seconds.saturating_add(stamp.tv_usec)),
                 link,
@@ -241,7 +268,7 @@ impl Port {
         });
         let taken = *packets - before;
         self.taken += taken;
-        if taken > 0 && self.state == State::Down {
+        if taken > 0 && self.state == State::Down && !self.is_down() {
             self.state = State::Up;
         }
         match result {
@@ -253,15 +280,39 @@ impl Port {
         }
     }
 
+    /// Reads and forgets what was accepted before the capture has really begun.
+    fn discard(&mut self) {
+        let since = Instant::now();
+        loop {
+            self.count();
+            if self.taken >= self.counters.accepted() || since.elapsed() >= PATIENCE {
+                break;
+            }
+            match self.capture.dispatch(None, |_| {}) {
+                Ok(0) | Err(_) => std::thread::sleep(TICK / 10),
+                Ok(count) => self.taken += count as u64,
+            }
+        }
+        self.taken = 0;
+        let last = self.counters.last;
+        self.counters = Counters { last, ..Counters::default() };
+    }
+
     fn count(&mut self) {
         if let Ok(stat) = self.capture.stats() {
             self.counters.add(stat);
         }
     }
 
-    /// Whether the interface is still there.
+    /// Whether the interface is still there, perhaps under another name.
     fn exists(&self) -> bool {
-        self.index == 0 || rustix::net::netdevice::index_to_name(self.capture.as_fd(), self.index).is_ok()
+        self.index == 0 || index_to_name(self.capture.as_fd(), self.index).is_ok()
+    }
+
+    /// Whether the interface is down or gone.
+    fn is_down(&self) -> bool {
+        let up = |name: String| socket::is_up(self.capture.as_fd(), &name).unwrap_or(true);
+        self.index != 0 && !index_to_name(self.capture.as_fd(), self.index).is_ok_and(up)
     }
 }
 

@@ -11,9 +11,11 @@ pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
+mod save;
 
 pub use block::{Block, FrameRef};
 pub use error::{CaptureError, Fault};
 pub use file::{CaptureFile, Dropped};
 pub use filter::{Filter, Programs};
 pub use merge::{Merged, Source};
+pub use save::{Rotation, Saver};

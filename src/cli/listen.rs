@@ -9,6 +9,7 @@ use super::registry::store::{self, Loaded};
 use super::text::{Screen, escape};
 use super::values::{self, ColourArg, Output};
 use super::watch::Watch;
+use crate::capture::live::Notice;
 use crate::capture::live::interfaces;
 use crate::packet::Ip;
 use crate::pipeline::{Board, Control, Event, Observer, Options, PortSet, watch_live};
@@ -97,7 +98,7 @@ impl Args {
         let of = |listener: &Listener| (listener.port, listener.port, Some(listener.transport));
         let ports = PortSet { ranges: listeners.iter().map(of).collect() };
         let capturing = Capturing::of_ports(&self.interfaces, ports, time);
-        let live = capturing.open()?;
+        let live = capturing.open(false, &(Arc::new(say) as Notice))?;
         // Later, confined, nobody can be asked for them any more.
         let own: HashSet<Ip> = interfaces()?.into_iter().flat_map(|i| i.addresses).map(Ip::from).collect();
         let confined = self.confine.enforce(capturing.files(), Sockets::Capture)?;
@@ -106,7 +107,7 @@ impl Args {
         let run = || -> io::Result<Rows> {
             let _watch = Watch::start(&control, None, false)?;
             say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
-            let watched = watch_live(live, &options, registry, &control, &mut Silent)?;
+            let watched = watch_live(live, &options, registry, &control, None, &mut Silent)?;
             watched.faults.iter().for_each(|fault| say(&fault.to_string()));
             Ok(watched.board.rows().clone().by_port(|ip| own.contains(&ip) || ip.is_multicast()))
         };
@@ -122,7 +123,7 @@ impl Observer for Silent {
         Ok(())
     }
 
-    fn tick(&mut self, _: &Board<'_>) -> io::Result<()> {
+    fn tick(&mut self, _: &mut Board<'_>) -> io::Result<()> {
         Ok(())
     }
 }

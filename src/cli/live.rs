@@ -4,12 +4,16 @@ mod args;
 mod lines;
 mod metrics;
 mod notify;
+mod out;
 mod outside;
+mod save;
 mod status;
 
 pub(crate) use args::Capturing;
 use lines::Lines;
+use out::Out;
 pub(crate) use outside::Outside;
+use save::Saving;
 use status::Status;
 
 use super::choose;
@@ -21,14 +25,21 @@ use super::registry::store;
 use super::text::Screen;
 use super::values::{self, ColourArg, MinBand};
 use super::watch::Watch;
-use crate::pipeline::{Board, Control, Event, Observer, Watched, watch_live};
+use crate::capture::live::Notice;
+use crate::cli::text::counted;
+use crate::pipeline::{Board, Control, Event, Observer, Options, Watched, watch_live};
 use crate::protocol::Band;
 use crate::report::{By, Jsonl, Report, Style, Table};
+use crate::sandbox::Files;
 use crate::verdict::{FlowRecord, Summary, Verdict};
 use clap::ValueEnum;
-use std::io::{self, Stdout, Write};
+use signal_hook::consts::{SIGHUP, SIGUSR1};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often JSON Lines have a summary unless told otherwise.
@@ -42,10 +53,15 @@ pub(super) struct Args {
     #[command(flatten)]
     capturing: Capturing,
     #[command(flatten)]
+    saving: Saving,
+    #[command(flatten)]
     confine: Confine,
     /// Form of the output.
     #[arg(long, short = 'o', value_enum, default_value_t, value_name = "FORM")]
     output: Form,
+    /// Write to the end of this file; SIGHUP opens it anew.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Report what was seen so far this often: 10s, 5m. JSON Lines have a summary every 60s.
     #[arg(long, value_name = "TIME", value_parser = choose::period)]
     every: Option<i64>,
@@ -92,7 +108,7 @@ enum Form {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    let live = match args.capturing.open() {
+    let live = match args.capturing.open(args.saving.wanted().is_some(), &(Arc::new(say) as Notice)) {
         Ok(live) => live,
         Err(text) => {
             say(&text);
@@ -104,7 +120,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         say(warning);
     }
     let name = args.capturing.name();
-    let options = args.capturing.options();
+    let options = Options { keep: args.saving.wanted(), ..args.capturing.options() };
     let outside = match Outside::start(args.metrics, options.max_flows, loaded.registry.date()) {
         Ok(outside) => outside,
         Err(text) => {
@@ -120,14 +136,19 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         }
     };
     // Before the first thread starts, since only those that it starts later are confined with this one.
-    let confined = match args.confine.enforce(args.capturing.files(), outside.sockets()) {
+    let confined = match args.confine.enforce(args.files(), outside.sockets()) {
         Ok(confined) => confined,
         Err(text) => {
             say(&text);
             return Ok(exit::FAILED);
         }
     };
+    // The outputs are made by the user that the process is now, as those that follow them will be.
+    let keeping = args.saving.begin()?;
+    let out = Out::open(args.out.as_deref())?;
     let control = Arc::new(Control::default());
+    let [hang_up, report] = [SIGHUP, SIGUSR1].map(raised);
+    let (hang_up, report) = (hang_up?, report?);
     let watch = Watch::start(&control, None, false)?;
     say(&format!("capturing on {name}{}{}; {confined}", outside.said(), owners.said()));
     outside.ready()?;
@@ -135,8 +156,9 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         args,
         name: &name,
         date: loaded.registry.date(),
-        lines: Lines::new(args.all, Screen::of_stdout_with(args.color.into())),
-        jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, io::stdout()), args.only()),
+        lines: Lines::new(args.all, args.screen()),
+        jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, out.clone()), args.only()),
+        out,
         every: args
             .every
             .or((args.output == Form::Jsonl).then_some(EVERY))
@@ -145,8 +167,11 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         status: Status::new(),
         outside,
         owners,
+        hang_up,
+        asked: report,
+        failed: false,
     };
-    let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
+    let watched = watch_live(live, &options, &loaded.registry, &control, keeping, &mut showing);
     drop(watch);
     showing.status.clear();
     showing.outside.stopping();
@@ -158,6 +183,29 @@ impl Args {
     fn only(&self) -> Option<Vec<Verdict>> {
         (!self.only.is_empty()).then(|| self.only.clone())
     }
+
+    fn screen(&self) -> Screen {
+        match self.out {
+            None => Screen::of_stdout_with(self.color.into()),
+            Some(_) => Screen { colour: self.color == ColourArg::Always, ..Screen::PLAIN },
+        }
+    }
+
+    /// The files that are read and written while the capture runs.
+    fn files(&self) -> Files {
+        let out = self.out.as_deref().and_then(Path::parent).map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        });
+        Files { write: self.saving.directory().into_iter().chain(out).collect(), ..self.capturing.files() }
+    }
+}
+
+/// A flag that the signal raises.
+fn raised(signal: i32) -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal, Arc::clone(&flag))?;
+    Ok(flag)
 }
 
 /// What is shown while the run goes on.
@@ -166,12 +214,19 @@ struct Showing<'a> {
     name: &'a str,
     date: &'a str,
     lines: Lines,
-    jsonl: Jsonl<io::BufWriter<Stdout>>,
+    jsonl: Jsonl<io::BufWriter<Out>>,
+    out: Out,
     every: Option<Duration>,
     reported: Instant,
     status: Status,
     outside: Outside<'a>,
     owners: Owners,
+    /// SIGHUP came: outputs are to be opened anew.
+    hang_up: Arc<AtomicBool>,
+    /// SIGUSR1 came: somebody wants to know.
+    asked: Arc<AtomicBool>,
+    /// Packets could not be saved, which was said.
+    failed: bool,
 }
 
 impl Observer for Showing<'_> {
@@ -182,15 +237,28 @@ impl Observer for Showing<'_> {
                 self.jsonl.event(self.name, flow, event.name(), process.as_ref())
             }
             Form::Table if self.args.only.is_empty() || self.args.only.contains(&flow.judgement.verdict) => {
-                self.status.clear();
+                if self.out.is_stdout() {
+                    self.status.clear();
+                }
                 let owner = || self.owners.of(flow).as_ref().map(owners::text);
-                self.lines.flow(flow, owner, &mut io::stdout().lock())
+                self.lines.flow(flow, owner, &mut self.out)
             }
             Form::Table => Ok(()),
         }
     }
 
-    fn tick(&mut self, board: &Board<'_>) -> io::Result<()> {
+    fn tick(&mut self, board: &mut Board<'_>) -> io::Result<()> {
+        if self.hang_up.swap(false, Ordering::Relaxed) {
+            self.out.reopen()?;
+            if let Some(keeping) = &mut board.keeping {
+                keeping.reopen();
+            }
+        }
+        self.complain(board);
+        if self.asked.swap(false, Ordering::Relaxed) {
+            self.status.clear();
+            self.report(board, true)?;
+        }
         if self.every.is_some_and(|every| self.reported.elapsed() >= every) {
             self.reported = Instant::now();
             self.status.clear();
@@ -203,6 +271,15 @@ impl Observer for Showing<'_> {
 }
 
 impl Showing<'_> {
+    /// Says once that packets can no longer be saved.
+    fn complain(&mut self, board: &Board<'_>) {
+        let error = board.keeping.as_ref().and_then(|keeping| keeping.failed.as_ref());
+        if let Some(error) = error.filter(|_| !std::mem::replace(&mut self.failed, error.is_some())) {
+            let name = self.args.saving.name().unwrap_or_default();
+            say(&format!("{name}: {}; no more packets are saved", exit::plain(error)));
+        }
+    }
+
     /// The rows so far and a summary; of JSON Lines, on the way, the summary only.
     fn report(&mut self, board: &Board<'_>, so_far: bool) -> io::Result<()> {
         let summary = self.summary(board, so_far);
@@ -216,18 +293,18 @@ impl Showing<'_> {
             }
             Form::Table => {
                 let style = Style {
-                    screen: Screen::of_stdout_with(self.args.color.into()),
+                    screen: self.args.screen(),
                     by: By::Port,
                     all: self.args.all,
                     only: self.args.only(),
                     min_band: None,
                     top: None,
                 };
-                writeln!(io::stdout())?;
-                let mut table = Table::new(io::BufWriter::new(io::stdout().lock()), style);
+                writeln!(self.out)?;
+                let mut table = Table::new(io::BufWriter::new(self.out.clone()), style);
                 table.capture(self.name, board.rows(), &taken.ipprotos)?;
                 table.finish(&summary)?;
-                if so_far { writeln!(io::stdout()) } else { Ok(()) }
+                if so_far { writeln!(self.out) } else { Ok(()) }
             }
         }
     }
@@ -254,11 +331,20 @@ impl Showing<'_> {
     fn finish(mut self, watched: &Watched<'_>) -> io::Result<u8> {
         let counts = watched.board.taken.counts;
         self.report(&watched.board, false)?;
-        watched.faults.iter().for_each(|fault| say(&fault.to_string()));
+        self.complain(&watched.board);
+        if let (Some(keeping), Some(name)) = (&watched.board.keeping, self.args.saving.name()) {
+            let missing = match keeping.overflowed {
+                0 => String::new(),
+                some => format!("; {} could not be held (--hold)", counted(some, "packet")),
+            };
+            say(&format!("{} saved to {name}{missing}", counted(keeping.saved, "packet")));
+        }
+        // Each capture thread has its own, of the same interfaces.
+        watched.faults.iter().map(ToString::to_string).collect::<BTreeSet<_>>().iter().for_each(|fault| say(fault));
         let floor = self.args.min_band.map_or(Band::Confident, Band::from);
         let lost = counts.dropped_kernel + counts.dropped_interface + counts.dropped_queue > 0;
         let outcome = Outcome {
-            failed: !watched.faults.is_empty(),
+            failed: !watched.faults.is_empty() || self.failed,
             found: reached(watched.board.rows(), &self.args.fail_on, floor),
             partial: self.args.strict_loss && lost,
         };

@@ -10,6 +10,7 @@ use super::read::say;
 use super::registry::store;
 use super::text::{Colour, Screen};
 use super::values::ColourArg;
+use crate::capture::live::Notice;
 use crate::pipeline::{Board, Control, Event, Observer, watch_live};
 use crate::report::{By, Report, Style, Table};
 use crate::sandbox::Sockets;
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let notice: Arc<Mutex<Option<String>>> = Arc::default();
     let told = Arc::clone(&notice);
     let tell = move |text: &str| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
-    let live = match args.capturing.open_telling(tell) {
+    let live = match args.capturing.open(false, &(Arc::new(tell) as Notice)) {
         Ok(live) => live,
         Err(text) => {
             say(&text);
@@ -122,7 +123,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         owners,
     };
     showing.outside.ready()?;
-    let watched = watch_live(live, &options, &loaded.registry, &control, &mut showing);
+    let watched = watch_live(live, &options, &loaded.registry, &control, None, &mut showing);
     showing.outside.stopping();
     drop(showing);
     handle.close();
@@ -216,7 +217,7 @@ impl Observer for Showing<'_> {
         Ok(())
     }
 
-    fn tick(&mut self, board: &Board<'_>) -> io::Result<()> {
+    fn tick(&mut self, board: &mut Board<'_>) -> io::Result<()> {
         self.outside.tick(board);
         let mut changed = false;
         while event::poll(Duration::ZERO)? {

@@ -4,6 +4,7 @@
 //! that are over), and of the others only what they added to their rows. It comes to what [`super::merge`] comes to over
 //! the same flows, as long as none of them was forgotten.
 
+use super::keep::{Held, Keeping};
 use super::merge::{self, Company, End, FAN_IN, Merged};
 use super::shard::{Change, Ended, Standing};
 use crate::flow::{Dir, FlowKey};
@@ -23,7 +24,7 @@ const KNOWN: usize = 1 << 17;
 const REVISED: usize = 16;
 
 /// What identifies a flow: its first frame, and its key, since a frame may carry several.
-type Id = (u64, FlowKey);
+pub(super) type Id = (u64, FlowKey);
 
 /// What happened to a flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +51,7 @@ impl Event {
 /// Takes the flows whose judgement is new, changed or final.
 pub type Tell<'t> = dyn FnMut(&FlowRecord<'_>, Event) -> io::Result<()> + 't;
 
-/// The capture thread's side, as it stands.
+/// A capture thread's side, as it stands.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
     /// Frames by fate.
@@ -63,6 +64,30 @@ pub struct Taken {
     pub fragments: FragmentCounts,
     /// Tunnels opened.
     pub tunnels: TunnelCounts,
+}
+
+impl Taken {
+    /// Adds another capture thread's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.counts.add(&other.counts);
+        self.span = match (self.span, other.span) {
+            (Some((first, last)), Some((a, b))) => Some((first.min(a), last.max(b))),
+            (known, other) => known.or(other),
+        };
+        for kind in &other.ipprotos {
+            match self.ipprotos.iter_mut().find(|known| known.protocol == kind.protocol) {
+                Some(known) => {
+                    known.packets += kind.packets;
+                    known.bytes += kind.bytes;
+                }
+                None => self.ipprotos.push(kind.clone()),
+            }
+        }
+        self.fragments.add(&other.fragments);
+        for (kind, opened) in &other.tunnels {
+            *self.tunnels.entry(*kind).or_default() += opened;
+        }
+    }
 }
 
 /// What was told of a flow last.
@@ -98,8 +123,10 @@ pub struct Board<'a> {
     pub evicted: u64,
     /// Flows judged on fewer packets than usual because the heads' memory was full.
     pub hurried: u64,
-    /// The capture thread's side.
+    /// The capture threads' side.
     pub taken: Taken,
+    /// Packets being saved.
+    pub keeping: Option<Keeping>,
 }
 
 impl<'a> Board<'a> {
@@ -118,7 +145,17 @@ impl<'a> Board<'a> {
             evicted: 0,
             hurried: 0,
             taken: Taken::default(),
+            keeping: None,
         }
+    }
+
+    /// Takes a frame of a flow whose packets may be wanted.
+    pub(super) fn keep(&mut self, held: Held) {
+        let Some(keeping) = &mut self.keeping else { return };
+        let known = self.flows.get(&held.id).filter(|known| known.told.is_some());
+        let record = known.map(|known| merge::record(known.number, &known.merged, self.registry));
+        let judged = record.as_ref().map(|record| (keeping.wanted.takes(record), record));
+        keeping.frame(held, judged);
     }
 
     /// One row per port (or endpoint), of all flows so far.
@@ -283,6 +320,9 @@ impl<'a> Board<'a> {
             None => (known.standing == Standing::Decided || band.is_some()).then_some(Event::New),
         };
         if let Some(event) = event {
+            if let Some(keeping) = &mut self.keeping {
+                keeping.judged(id, &record);
+            }
             tell(&record, event)?;
             known.told = Some((now, over));
         }

@@ -92,9 +92,10 @@ impl<'a> Intake<'a> {
         true
     }
 
-    /// Parses the frames of a block from the one at `from` on, and hands each packet, with its hash, to `give`. It stops
-    /// before the frame at which a report is due; the result is that frame's place, or the number of frames.
-    pub(super) fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed)) -> usize {
+    /// Parses the frames of a block from the one at `from` on, and hands each packet, with its hash, to `give`, which says
+    /// whether it took it: a frame of which no packet was taken was shed. It stops before the frame at which a report is
+    /// due; the result is that frame's place, or the number of frames.
+    pub(super) fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed) -> bool) -> usize {
         for (at, reference) in block.frames.iter().enumerate().skip(from) {
             if self.is_due(reference.time) {
                 return at;
@@ -111,7 +112,7 @@ impl<'a> Intake<'a> {
                 continue;
             }
             let fate = self.parser.parse(&frame, reference.start, &mut self.parsed);
-            let (mut taken, mut again) = (false, false);
+            let (mut theirs, mut taken, mut again) = (false, false, false);
             for mut packet in self.parsed.drain(..) {
                 if wanted(self.options, &packet) {
                     if !packet.refused {
@@ -119,18 +120,19 @@ impl<'a> Intake<'a> {
                         packet.duplicate = self.duplicates.seen(&packet, payload);
                     }
                     // Of an earlier fragment that was given up, the frame was counted then.
-                    taken |= packet.frame == reference.number;
+                    let own = packet.frame == reference.number;
+                    theirs |= own;
                     again |= packet.duplicate;
-                    give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+                    taken |= own & give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
                 }
             }
             match fate {
                 Fate::Flows => {
                     self.counts.duplicates += u64::from(again);
-                    if taken {
-                        self.counts.classified += 1;
-                    } else {
-                        self.counts.filtered += 1;
+                    match (theirs, taken) {
+                        (true, true) => self.counts.classified += 1,
+                        (true, false) => self.counts.dropped_queue += 1,
+                        (false, _) => self.counts.filtered += 1,
                     }
                 }
                 Fate::Other(kind) => {
@@ -161,7 +163,7 @@ impl<'a> Intake<'a> {
 
     /// Hands on what the parser still holds: the starts of datagrams whose other fragments never came. Their frames are
     /// counted already, and their bytes lie in no block.
-    pub(super) fn finish(&mut self, mut give: impl FnMut(Hashed)) {
+    pub(super) fn finish(&mut self, mut give: impl FnMut(Hashed) -> bool) {
         self.parser.finish(&mut self.parsed);
         for packet in self.parsed.drain(..) {
             if wanted(self.options, &packet) {

@@ -4,16 +4,20 @@
 
 use super::board::{Board, Event, Taken};
 use super::intake::Intake;
-use super::run::{Batch, Order, QUEUE, feed};
+use super::keep::{Held, Keeping};
+use super::run::{BUSY, Batch, Order, QUEUE, feed};
 use super::shard::{Change, Hashed, Shard};
+use super::shed::Shed;
 use super::{Control, Options};
-use crate::capture::{CaptureError, Source};
+use crate::capture::{Block, CaptureError, Source};
 use crate::packet::Time;
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use foldhash::fast::RandomState;
 use std::io;
+use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the observer is called when nothing happens, and the capture thread says what it took.
@@ -35,13 +39,20 @@ pub trait Observer {
     ///
     /// # Errors
     /// End the run.
-    fn tick(&mut self, board: &Board<'_>) -> io::Result<()>;
+    fn tick(&mut self, board: &mut Board<'_>) -> io::Result<()>;
 }
 
 /// What reaches the board.
 enum News {
-    Flows { changes: Vec<Change>, evicted: u64, hurried: u64 },
-    Taken(Box<Taken>),
+    Flows {
+        changes: Vec<Change>,
+        evicted: u64,
+        hurried: u64,
+    },
+    Frames(Vec<Held>),
+    Block(Arc<Block>),
+    /// What the capture thread of this number has taken so far.
+    Taken(usize, Box<Taken>),
 }
 
 /// What a live run came to.
@@ -53,49 +64,67 @@ pub struct Watched<'a> {
     pub faults: Vec<CaptureError>,
 }
 
-/// Captures and judges until the source ends or `control` stops it.
+/// Captures and judges until the sources end or `control` stops them. Each source has a thread; each flow must come from
+/// one source only. With `keeping`, packets are saved.
 ///
 /// # Errors
 /// The observer's; the run is then over.
-pub fn watch_live<'a>(
-    source: impl Source + 'static,
+pub fn watch_live<'a, S: Source + 'static>(
+    sources: Vec<S>,
     options: &Options,
     registry: &'a Registry,
     control: &Control,
+    keeping: Option<Keeping>,
     observer: &mut dyn Observer,
 ) -> io::Result<Watched<'a>> {
-    let hasher = RandomState::default();
+    let (hasher, shed) = (RandomState::default(), Shed::default());
     let mut board = Board::new(registry, options.by_endpoint);
+    board.keeping = keeping;
     let (faults, done) = std::thread::scope(|scope| {
         let workers = options.workers.max(1);
         let (spent, emptied) = unbounded();
         let (news, incoming) = bounded(NEWS);
+        let (hasher, shed) = (&hasher, &shed);
         let lanes: Vec<Sender<Batch>> = (0..workers)
             .map(|_| {
                 let (sender, batches) = bounded(QUEUE);
                 let shard = Shard::live(options, workers, registry);
                 let (spent, news) = (spent.clone(), news.clone());
+                let keep = options.keep.is_some_and(|wanted| !wanted.all);
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
-                    work(shard, &batches, &spent, &news);
+                    work(shard, &batches, &spent, &news, shed, keep);
                 });
                 sender
             })
             .collect();
-        let hasher = &hasher;
-        let capture = scope.spawn(move || {
-            let _ends = EndsWithUs(control);
-            let mut intake = Intake::new(Box::new(source), options, control, hasher);
-            let mut pace = Pace { told: Instant::now(), swept: Time(i64::MIN), news: &news };
-            feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, &mut |intake, lanes| pace.after(intake, lanes));
-            let _ = news.send(News::Taken(Box::new(taken(&intake))));
-            intake.fault.into_iter().chain(intake.file.faults()).collect::<Vec<_>>()
-        });
+        let captures: Vec<_> = sources
+            .into_iter()
+            .enumerate()
+            .map(|(number, source)| {
+                let (news, lanes, emptied) = (news.clone(), lanes.clone(), emptied.clone());
+                scope.spawn(move || {
+                    let _ends = EndsWithUs(control);
+                    let mut intake = Intake::new(Box::new(source), options, control, hasher);
+                    let mut pace = Pace { number, told: Instant::now(), swept: Time(i64::MIN), news: &news };
+                    let mut after = |intake: &mut Intake<'_>, lanes: &[_], block: &_| pace.after(intake, lanes, block);
+                    feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, Some(shed), &mut after);
+                    let _ = news.send(News::Taken(number, Box::new(taken(&intake))));
+                    intake.fault.into_iter().chain(intake.file.faults()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        drop((news, lanes));
         let _ends = EndsWithUs(control);
         let done = keep(&mut board, &incoming, observer, control);
         // A thread that panicked is a bug; its panic goes on here.
-        (capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), done)
+        let faults =
+            |capture: ScopedJoinHandle<'_, _>| capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (captures.into_iter().flat_map(faults).collect(), done)
     });
+    if let Some(keeping) = &mut board.keeping {
+        keeping.finish();
+    }
     done.map(|()| Watched { board, faults })
 }
 
@@ -118,6 +147,7 @@ fn keep(
     control: &Control,
 ) -> io::Result<()> {
     let mut done = Ok(());
+    let mut sides: Vec<Taken> = Vec::new();
     let mut due = Instant::now() + TICK;
     loop {
         let news = match incoming.recv_deadline(due) {
@@ -136,14 +166,35 @@ fn keep(
                     .into_iter()
                     .try_for_each(|change| board.take(change, &mut |flow, event| observer.flow(flow, event)))
             }
-            Some(News::Taken(taken)) => {
-                board.taken = *taken;
+            Some(News::Frames(frames)) => {
+                frames.into_iter().for_each(|held| board.keep(held));
+                Ok(())
+            }
+            Some(News::Block(block)) => {
+                if let Some(keeping) = &mut board.keeping {
+                    keeping.block(block);
+                }
+                Ok(())
+            }
+            Some(News::Taken(number, taken)) => {
+                sides.resize_with(sides.len().max(number + 1), Taken::default);
+                if let Some(side) = sides.get_mut(number) {
+                    *side = *taken;
+                }
+                board.taken = Taken::default();
+                sides.iter().for_each(|side| board.taken.add(side));
                 Ok(())
             }
             None => Ok(()),
         };
         if Instant::now() >= due {
             due = Instant::now() + TICK;
+            if let Some(keeping) = &mut board.keeping {
+                keeping.tick();
+                if keeping.is_over() {
+                    control.stop();
+                }
+            }
             shown = shown.and_then(|()| observer.tick(board));
         }
         if let Err(error) = shown {
@@ -153,7 +204,14 @@ fn keep(
     }
 }
 
-fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hashed>>, board: &Sender<News>) {
+fn work(
+    mut shard: Shard<'_>,
+    batches: &Receiver<Batch>,
+    spent: &Sender<Vec<Hashed>>,
+    board: &Sender<News>,
+    shed: &Shed,
+    keep: bool,
+) {
     let tell = |shard: &mut Shard<'_>| {
         let (changes, evicted, hurried) = shard.news();
         if !changes.is_empty() || evicted + hurried > 0 {
@@ -167,6 +225,16 @@ fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hash
             shard.sweep(now);
         }
         tell(&mut shard);
+        if keep {
+            let frames: Vec<Held> =
+                batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet)).collect();
+            if !frames.is_empty() {
+                let _ = board.send(News::Frames(frames));
+            }
+        }
+        if batches.len() > BUSY {
+            batch.packets.iter().for_each(|(hash, packet)| shed.note(*hash, shard.is_decided(*hash, packet)));
+        }
         batch.packets.clear();
         let _ = spent.send(batch.packets);
     }
@@ -174,20 +242,32 @@ fn work(mut shard: Shard<'_>, batches: &Receiver<Batch>, spent: &Sender<Vec<Hash
     tell(&mut shard);
 }
 
+/// A copy of the packet's frame, if it may be wanted.
+fn held(shard: &Shard<'_>, block: &Block, (hash, packet): &Hashed) -> Option<Held> {
+    let id = shard.keeps(*hash, packet)?;
+    let place = block.frames.binary_search_by_key(&packet.frame, |frame| frame.number).ok()?;
+    let reference = *block.frames.get(place)?;
+    Some(Held { id, reference, data: block.frame(&reference).data.into() })
+}
+
 /// What is done now and then beside reading.
 struct Pace<'n> {
+    number: usize,
     told: Instant,
     swept: Time,
     news: &'n Sender<News>,
 }
 
 impl Pace<'_> {
-    fn after(&mut self, intake: &Intake<'_>, lanes: &[Sender<Batch>]) {
+    fn after(&mut self, intake: &Intake<'_>, lanes: &[Sender<Batch>], block: &Arc<Block>) {
+        if intake.options.keep.is_some_and(|wanted| wanted.all) && !block.frames.is_empty() {
+            let _ = self.news.send(News::Block(Arc::clone(block)));
+        }
         if self.told.elapsed() < TICK {
             return;
         }
         self.told = Instant::now();
-        let _ = self.news.send(News::Taken(Box::new(taken(intake))));
+        let _ = self.news.send(News::Taken(self.number, Box::new(taken(intake))));
         let now = intake.span.map(|(_, last)| last).max(intake.file.now());
         let Some(now) = now.filter(|now| now.since(self.swept) >= SWEEP || self.swept.0 == i64::MIN) else { return };
         self.swept = now;

@@ -1,6 +1,6 @@
 //! What a run is told, and how it is watched and stopped from outside.
 
-use super::{Network, Window};
+use super::{Network, Wanted, Window};
 use crate::capture::Filter;
 use crate::packet::{Packet, Transport, TunnelView};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -57,6 +57,8 @@ pub struct Options {
     pub by_endpoint: bool,
     /// Of a flow without a name all recognisers are asked whether they exclude themselves, not only those of the claim.
     pub exhaustive: bool,
+    /// In a live run: the packets to be saved.
+    pub keep: Option<Wanted>,
 }
 
 impl Default for Options {
@@ -77,6 +79,7 @@ impl Default for Options {
             every: None,
             by_endpoint: false,
             exhaustive: false,
+            keep: None,
         }
     }
 }

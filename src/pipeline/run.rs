@@ -5,6 +5,7 @@ use super::merge::{self, Merged};
 use super::probing;
 use super::select::{self, Network};
 use super::shard::{Harvest, Hashed, Shard};
+use super::shed::Shed;
 use super::{Control, HiddenCounts, Options};
 use crate::capture::{Block, CaptureError, Source};
 use crate::packet::{FragmentCounts, Time, TunnelCounts};
@@ -16,6 +17,12 @@ use std::sync::Arc;
 
 /// Batches that may wait in a worker's channel.
 pub(super) const QUEUE: usize = 64;
+
+/// Batches in its channel from which on a worker is busy, and tells which flows are decided.
+pub(super) const BUSY: usize = QUEUE / 4;
+
+/// Batches in its channel from which on a worker is late, and packets of decided flows are shed.
+const LATE: usize = QUEUE * 3 / 4;
 
 /// One judged capture.
 #[derive(Debug)]
@@ -149,7 +156,10 @@ fn alone(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>) -
     while intake.next_block(&mut block) {
         let mut at = 0;
         loop {
-            at = intake.parse(&block, at, |packet| packets.push(packet));
+            at = intake.parse(&block, at, |packet| {
+                packets.push(packet);
+                true
+            });
             for batch in packets.chunks(intake.options.batch.max(1)) {
                 shard.take(batch, &block.bytes);
             }
@@ -161,7 +171,10 @@ fn alone(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>) -
             so_far(intake, vec![harvest]);
         }
     }
-    intake.finish(|packet| packets.push(packet));
+    intake.finish(|packet| {
+        packets.push(packet);
+        true
+    });
     shard.take(&packets, &[]);
     shard.finish()
 }
@@ -195,20 +208,25 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
         }
-        feed(intake, &lanes, &emptied, so_far, &mut |_, _| {});
+        feed(intake, &lanes, &emptied, so_far, None, &mut |_, _, _| {});
         drop(lanes);
         // A worker that panicked is a bug; its panic goes on here rather than a result that lacks its flows.
         handles.into_iter().map(|h| h.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
 }
 
-/// Reads and parses until the end and hands each packet to the lane of its flow; calls `after` when a block is handed on.
+/// What is done when a block is handed on.
+pub(super) type After<'f> = dyn FnMut(&mut Intake<'_>, &[Sender<Batch>], &Arc<Block>) + 'f;
+
+/// Reads and parses until the end and hands each packet to the lane of its flow. With `shed`, packets of decided flows are
+/// dropped while their worker is late.
 pub(super) fn feed(
     intake: &mut Intake<'_>,
     lanes: &[Sender<Batch>],
     emptied: &Receiver<Vec<Hashed>>,
     so_far: &mut SoFar<'_>,
-    after: &mut dyn FnMut(&mut Intake<'_>, &[Sender<Batch>]),
+    shed: Option<&Shed>,
+    after: &mut After<'_>,
 ) {
     let batch = intake.options.batch.max(1);
     let mut blocks: Vec<Arc<Block>> = Vec::new();
@@ -219,6 +237,9 @@ pub(super) fn feed(
         let mut block = free.map_or_else(Arc::default, |n| blocks.swap_remove(n));
         let Some(writable) = Arc::get_mut(&mut block) else { return };
         let more = intake.next_block(writable);
+        if let Some(shed) = shed {
+            shed.press(lanes.iter().any(|lane| lane.len() > BUSY));
+        }
         let send = |lane: usize, packets: Vec<Hashed>| {
             if let Some(sender) = lanes.get(lane) {
                 // Fails only if the worker is gone, and then its panic is reported at the join.
@@ -230,6 +251,11 @@ pub(super) fn feed(
             let give = |packet: Hashed| {
                 // The table uses the hash's low and top bits; the lane comes from the middle.
                 let lane = (((packet.0 >> 32) as usize & 0xffff) * lanes.len()) >> 16;
+                let late = || lanes.get(lane).is_some_and(|lane| lane.len() > LATE);
+                let opens = packet.1.tcp.is_some_and(|tcp| tcp.syn);
+                if shed.is_some_and(|shed| !opens && shed.is_decided(packet.0) && late()) {
+                    return false;
+                }
                 if let Some(packets) = filling.get_mut(lane) {
                     packets.push(packet);
                     if packets.len() >= batch {
@@ -237,6 +263,7 @@ pub(super) fn feed(
                         send(lane, std::mem::replace(packets, fresh));
                     }
                 }
+                true
             };
             if more {
                 at = intake.parse(&block, at, give);
@@ -256,8 +283,8 @@ pub(super) fn feed(
         if !more {
             return;
         }
+        after(intake, lanes, &block);
         blocks.push(block);
-        after(intake, lanes);
     }
 }
 

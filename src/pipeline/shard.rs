@@ -1,9 +1,10 @@
 //! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
 
 use super::announced::Heard;
+use super::board::Id;
 use super::claimed::Claimed;
 use super::undecided::{Progress, Undecided};
-use super::{Options, merge};
+use super::{Options, Wanted, merge};
 use crate::flow::{Dir, Flow, FlowKey, Keyed, Table};
 use crate::packet::{Packet, Time, Transport};
 use crate::protocol::Decision;
@@ -65,6 +66,8 @@ struct Closed {
     decision: Box<Decision>,
     complete: bool,
     lossy: [bool; 2],
+    /// Its packets are to be saved.
+    wanted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -118,6 +121,7 @@ pub struct Shard<'a> {
     hurried: u64,
     /// In a live run: what is to be told.
     news: Option<Vec<Change>>,
+    keep: Option<Wanted>,
     swept: Time,
 }
 
@@ -150,6 +154,7 @@ impl<'a> Shard<'a> {
             heads: VecDeque::new(),
             hurried: 0,
             news: None,
+            keep: options.keep,
             swept: Time(i64::MIN),
         }
     }
@@ -163,6 +168,19 @@ impl<'a> Shard<'a> {
     pub fn news(&mut self) -> (Vec<Change>, u64, u64) {
         let news = self.news.as_mut().map(std::mem::take).unwrap_or_default();
         (news, std::mem::take(&mut self.evicted), std::mem::take(&mut self.hurried))
+    }
+
+    /// The flow of a packet, if its packets are to be saved or that is not known yet.
+    pub(super) fn keeps(&self, hash: u64, packet: &Packet) -> Option<Id> {
+        let slot = self.table.get(self.table.find(hash, &FlowKey::of(packet).0)?)?;
+        let unwanted = matches!(&slot.stage, Stage::Closed(closed) if !closed.wanted);
+        (!unwanted).then_some((slot.flow.first_frame, slot.flow.key))
+    }
+
+    /// Whether recognition of the packet's flow is over.
+    pub(super) fn is_decided(&self, hash: u64, packet: &Packet) -> bool {
+        let place = self.table.find(hash, &FlowKey::of(packet).0);
+        place.and_then(|place| self.table.get(place)).is_some_and(|slot| matches!(slot.stage, Stage::Closed(_)))
     }
 
     /// Ends the flows that were silent too long at `now`, and tells the counters of those that were not silent since the
@@ -372,16 +390,20 @@ impl<'a> Shard<'a> {
         let Some(slot) = self.table.get_mut(place) else { return };
         let stage = std::mem::replace(&mut slot.stage, Stage::Silent);
         let key = slot.flow.key;
-        let stage = match stage {
+        let mut stage = match stage {
             Stage::Open(undecided) => Stage::Closed(self.conclude(undecided, &key, false)),
             other => other,
         };
         if let Some(slot) = self.table.get_mut(place) {
-            if let (Some(news), Stage::Closed(closed)) = (&mut self.news, &stage) {
-                let Closed { decision, complete, lossy } = closed.clone();
+            if let (Some(news), Stage::Closed(closed)) = (&mut self.news, &mut stage) {
+                let Closed { decision, complete, lossy, .. } = closed.clone();
                 let complete = complete && !slot.flow.cut();
                 let heard = slot.heard.clone();
                 let ended = Ended { flow: slot.flow.clone(), decision: Some(decision), complete, lossy, heard };
+                if let Some(wanted) = &self.keep {
+                    let merged = merge::alone(ended.clone(), self.registry);
+                    closed.wanted = wanted.takes(&merge::record(0, &merged, self.registry));
+                }
                 news.push(Change::Judged(ended, Standing::Decided));
             }
             slot.stage = stage;
@@ -440,7 +462,7 @@ impl<'a> Shard<'a> {
         if self.spare.len() < SPARE && memory <= SPARE_BYTES {
             self.spare.push(undecided);
         }
-        Closed { decision, complete, lossy }
+        Closed { decision, complete, lossy, wanted: false }
     }
 
     /// Ends all flows.

@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 
 /// A namespace with the interfaces `v0` and `v1`, both up, between which nothing but what a test sends flows.
 pub(crate) struct Net {
@@ -58,11 +59,26 @@ impl Net {
 
     /// Starts `portproof live` with these arguments and waits until it captures. A forbidden system call kills it.
     pub(crate) fn live(&self, args: &[&str]) -> Running {
+        let mut running = self.start(args);
+        running.says("capturing on");
+        running
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_portproof"));
         command.arg("live").args(args).env("PORTPROOF_SANDBOX", "kill");
         // The registry of the user who runs the tests must not matter.
         command.env("XDG_DATA_HOME", Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"));
         Running::start(command)
+    }
+
+    /// Runs `portproof live` to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Said {
+        let mut command = self.command(env!("CARGO_BIN_EXE_portproof"));
+        let output = command.arg("live").args(args).env("PORTPROOF_SANDBOX", "kill").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Said { status: output.status, out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// Runs `work` with a sender on `v0`.
@@ -95,8 +111,17 @@ fn ip(args: &[&str]) -> bool {
 /// A running program whose output is collected.
 pub(crate) struct Running {
     child: Child,
-    errors: Option<std::thread::JoinHandle<String>>,
-    output: Option<std::thread::JoinHandle<String>>,
+    said: String,
+    errors: Option<BufReader<ChildStderr>>,
+    output: Option<JoinHandle<String>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Only of a test that failed is it still there.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// What a program that has ended said.
@@ -115,16 +140,16 @@ impl Running {
             out.read_to_string(&mut text).unwrap();
             text
         });
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut text = String::new();
-        while !text.contains("capturing on") {
-            assert!(err.read_line(&mut text).unwrap() > 0, "it ended with {:?}: {text}", child.wait());
+        let errors = child.stderr.take().map(BufReader::new);
+        Self { child, said: String::new(), errors, output: Some(output) }
+    }
+
+    /// Waits until it says this on standard error.
+    pub(crate) fn says(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            let read = self.errors.as_mut().unwrap().read_line(&mut self.said).unwrap();
+            assert!(read > 0, "it ended with {:?}: {}", self.child.wait(), self.said);
         }
-        let errors = std::thread::spawn(move || {
-            err.read_to_string(&mut text).unwrap();
-            text
-        });
-        Self { child, errors: Some(errors), output: Some(output) }
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -133,9 +158,9 @@ impl Running {
     }
 
     pub(crate) fn wait(mut self) -> Said {
-        let status = self.child.wait().unwrap();
-        let text = |thread: Option<std::thread::JoinHandle<String>>| thread.unwrap().join().unwrap();
-        Said { status, out: text(self.output.take()), err: text(self.errors.take()) }
+        self.errors.take().unwrap().read_to_string(&mut self.said).unwrap();
+        let out = self.output.take().unwrap().join().unwrap();
+        Said { status: self.child.wait().unwrap(), out, err: std::mem::take(&mut self.said) }
     }
 
     pub(crate) fn interrupt(self) -> Said {

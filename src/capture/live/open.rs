@@ -1,6 +1,6 @@
 //! How a capture on an interface is begun, and what stands in the way.
 
-use super::{Counters, Port, State, TICK};
+use super::{Counters, Port, State, TICK, socket};
 use crate::packet::LinkType;
 use pcap::{Active, Capture, Error, Precision};
 use std::fmt;
@@ -22,12 +22,22 @@ pub struct Settings {
     pub count: Option<u64>,
     /// End after this long.
     pub duration: Option<Duration>,
+    /// Threads that capture.
+    pub threads: usize,
 }
 
 impl Default for Settings {
     /// The default snaplen holds the 8 KiB that are kept of a TCP direction and all headers before them.
     fn default() -> Self {
-        Self { promiscuous: false, snaplen: 8448, buffer: 64 << 20, filter: None, count: None, duration: None }
+        Self {
+            promiscuous: false,
+            snaplen: 8448,
+            buffer: 64 << 20,
+            filter: None,
+            count: None,
+            duration: None,
+            threads: 1,
+        }
     }
 }
 
@@ -53,8 +63,33 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {}
 
+/// Begins as many captures on an interface as there are threads, among which the kernel distributes its flows.
+pub(super) fn ports(name: &str, threads: usize, settings: &Settings) -> Result<Vec<Port>, OpenError> {
+    if threads == 1 {
+        return Ok(vec![port(name, settings)?]);
+    }
+    let refused = |what: &str, error: &dyn fmt::Display| {
+        OpenError::Other(format!("{}: {what} {threads} threads: {error}", name.escape_debug()))
+    };
+    let mut ports = Vec::new();
+    let mut group = None;
+    for _ in 0..threads {
+        let port = port(name, settings)?;
+        // Until all are in the group each gets every packet; those do not count.
+        socket::accept_nothing(port.capture.as_fd());
+        group = Some(socket::share(port.capture.as_fd(), group).map_err(|error| refused("sharing it among", &error))?);
+        ports.push(port);
+    }
+    for port in &mut ports {
+        port.discard();
+        let filter = settings.filter.as_deref().unwrap_or_default();
+        port.capture.filter(filter, true).map_err(|error| refused("filtering for", &error))?;
+    }
+    Ok(ports)
+}
+
 /// Begins a capture on an interface.
-pub(super) fn port(name: &str, settings: &Settings) -> Result<Port, OpenError> {
+fn port(name: &str, settings: &Settings) -> Result<Port, OpenError> {
     let shown = name.escape_debug();
     let capture = activate(name, settings).map_err(|error| {
         let text = match error {

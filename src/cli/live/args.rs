@@ -1,6 +1,6 @@
 //! What is captured and how: the arguments that all live subcommands share.
 
-use crate::capture::live::{Live, OpenError, Settings};
+use crate::capture::live::{Live, Notice, OpenError, Settings};
 use crate::cli::choose::{self, TunnelArg};
 use crate::cli::read::say;
 use crate::cli::values;
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// How often it is looked whether an interface that is waited for is there.
 const WAITING: Duration = Duration::from_millis(200);
+
+/// More bytes than any frame has.
+const WHOLE: u32 = 262_144;
 
 /// Arguments that choose interfaces and packets.
 #[derive(Debug, clap::Args)]
@@ -34,8 +37,11 @@ pub(crate) struct Capturing {
     /// Mebibytes of the kernel's buffer for each interface.
     #[arg(short = 'B', long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=2047))]
     buffer: Option<u32>,
+    /// Threads that capture; the kernel distributes the flows of each interface among them.
+    #[arg(long, value_name = "N", default_value = "1")]
+    fanout: NonZero<u8>,
     /// End after this many packets.
-    #[arg(short = 'c', long, value_name = "N")]
+    #[arg(short = 'c', long, value_name = "N", conflicts_with = "fanout")]
     count: Option<NonZero<u64>>,
     /// End after this time: 60s, 1h.
     #[arg(long, value_name = "TIME", value_parser = choose::period)]
@@ -111,31 +117,24 @@ impl Capturing {
         Files { read: self.interfaces.iter().map(counters).collect(), write: Vec::new() }
     }
 
-    /// Begins the capture. The error is a line for the user.
+    /// Begins the capture, once for each thread; of whole frames, unless told otherwise, where they are saved. The error is a line for the user.
     ///
     /// # Errors
     /// When an interface cannot be captured on.
-    pub(crate) fn open(&self) -> Result<Live, String> {
-        self.open_telling(say)
-    }
-
-    /// The same; `notice` takes what is to be said while it goes on.
-    ///
-    /// # Errors
-    /// When an interface cannot be captured on.
-    pub(crate) fn open_telling(&self, notice: impl Fn(&str) + Clone + Send + 'static) -> Result<Live, String> {
+    pub(crate) fn open(&self, whole: bool, notice: &Notice) -> Result<Vec<Live>, String> {
         let defaults = Settings::default();
         let settings = Settings {
             promiscuous: self.promiscuous,
-            snaplen: self.snaplen.unwrap_or(defaults.snaplen),
+            snaplen: self.snaplen.unwrap_or(if whole { WHOLE } else { defaults.snaplen }),
             buffer: self.buffer.map_or(defaults.buffer, |mebibytes| mebibytes << 20),
             filter: (!self.expression.is_empty()).then(|| self.expression.join(" ")),
             count: self.count.map(NonZero::get),
+            threads: usize::from(self.fanout.get()),
             duration: self.duration.map(|nanoseconds| Duration::from_nanos(nanoseconds.unsigned_abs())),
         };
         let mut said = false;
         loop {
-            match Live::open(&self.interfaces, &settings, Box::new(notice.clone())) {
+            match Live::open(&self.interfaces, &settings, notice) {
                 Ok(live) => return Ok(live),
                 Err(OpenError::Permission) => return Err(no_permission()),
                 Err(OpenError::Missing(text)) if self.wait_interface => {
