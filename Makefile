@@ -13,7 +13,8 @@ demo: build
 	@echo; echo '$$ portproof read testdata/demo/*.pcap'
 	@target/release/portproof read testdata/demo/*.pcap
 
-test: setup
+test:
+	@sh scripts/setup.sh tests
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo test --locked

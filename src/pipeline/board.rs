@@ -7,6 +7,7 @@
 use super::keep::{Held, Keeping};
 use super::merge::{self, Company, End, FAN_IN, Merged};
 use super::shard::{Change, Ended, Standing};
+use super::{announced, probing};
 use crate::flow::{Dir, FlowKey};
 use crate::packet::{FragmentCounts, Time, TunnelCounts};
 use crate::protocol::{Band, Bits};
@@ -236,6 +237,35 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
+    /// The end: flows that others announced are filed with them, and probes are told from clients. Both need to see all
+    /// flows side by side; those that were forgotten by then are not among them.
+    ///
+    /// # Errors
+    /// Those of `tell`.
+    pub(super) fn settle(&mut self, tell: &mut Tell<'_>) -> io::Result<()> {
+        let mut flows: Vec<(Id, Known)> = self.flows.drain().collect();
+        flows.sort_unstable_by_key(|(id, _)| *id);
+        let numbers: Vec<u64> = flows.iter().map(|(_, known)| known.number).collect();
+        let (rest, mut merged): (Vec<_>, Vec<_>) = flows
+            .into_iter()
+            .map(|(id, Known { number, merged, standing, share, odds, arrived, told })| {
+                ((id, number, standing, share, odds, arrived, told), merged)
+            })
+            .unzip();
+        announced::settle(&mut merged, self.registry);
+        self.rows.probers = probing::find(&mut merged);
+        let mut ids = Vec::with_capacity(merged.len());
+        for ((id, number, standing, share, odds, arrived, told), mut merged) in rest.into_iter().zip(merged) {
+            if let Some(announced) = &mut merged.announced {
+                // It was counted by place; flows have numbers of their own here.
+                announced.by = numbers.get((announced.by as usize).saturating_sub(1)).copied().unwrap_or_default();
+            }
+            ids.push(id);
+            self.flows.insert(id, Known { number, merged, standing, share, odds, arrived, told });
+        }
+        ids.into_iter().try_for_each(|id| self.judge(id, tell))
+    }
+
     /// Counts the flow among those that came to its responder, unless it shows by itself who serves. Gives the ends that
     /// have become places many come to, or ceased to be.
     fn arrive(&mut self, id: Id, by_itself: bool) -> Vec<End> {
@@ -299,7 +329,9 @@ impl<'a> Board<'a> {
     /// certain may then throw a light on others.
     fn judge(&mut self, id: Id, tell: &mut Tell<'_>) -> io::Result<()> {
         let Some(known) = self.flows.get_mut(&id) else { return Ok(()) };
-        known.merged.reseat(&self.arrivals, self.registry);
+        if known.merged.announced.is_none() {
+            known.merged.reseat(&self.arrivals, self.registry);
+        }
         self.company.lift(&mut known.merged);
         let record = merge::record(known.number, &known.merged, self.registry);
         let share = self.rows.share(&record);

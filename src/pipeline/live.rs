@@ -153,7 +153,9 @@ fn keep(
         let news = match incoming.recv_deadline(due) {
             Ok(news) => Some(news),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return done,
+            Err(RecvTimeoutError::Disconnected) => {
+                return done.and_then(|()| board.settle(&mut |flow, event| observer.flow(flow, event)));
+            }
         };
         if done.is_err() {
             continue;

@@ -41,6 +41,19 @@ impl Net {
         Some(net)
     }
 
+    /// A second namespace with it, to which `v0` belongs. The interfaces have the addresses 10.9.0.1 (`v1`, of the first)
+    /// and 10.9.0.2, with which programs in both can talk.
+    pub(crate) fn pair() -> Option<(Self, Self)> {
+        let here = Self::new()?;
+        let there = Self { name: format!("{}b", here.name) };
+        assert!(ip(&["netns", "add", &there.name]) && here.ip(&["link", "set", "v0", "netns", &there.name]));
+        for (net, interface, address) in [(&here, "v1", "10.9.0.1/24"), (&there, "v0", "10.9.0.2/24")] {
+            assert!(net.ip(&["addr", "add", address, "dev", interface]) && net.ip(&["link", "set", interface, "up"]));
+            assert!(net.ip(&["link", "set", "lo", "up"]));
+        }
+        Some((here, there))
+    }
+
     /// Runs `ip` in the namespace.
     pub(crate) fn ip(&self, args: &[&str]) -> bool {
         ip(&[&["-n", &self.name], args].concat())
