@@ -67,3 +67,36 @@ fn a_name_does_not_depend_on_the_port() {
     }
     assert!(tried > 100, "only {tried} moves");
 }
+
+/// The same with captures of others: many more, so small ones only, and each is moved to one port.
+#[test]
+fn nor_does_it_in_captures_of_others() {
+    let Some(real) = corpus::folder().map(|folder| folder.join("real")).filter(|folder| folder.is_dir()) else {
+        println!("skipped: captures of others, no corpus; set PORTPROOF_CORPUS");
+        return;
+    };
+    let mut tried = 0;
+    for (n, path) in corpus::captures(&["real"]).into_iter().filter(|path| path.starts_with(&real)).enumerate() {
+        let capture = std::fs::read(&path).unwrap();
+        if !capture.starts_with(&[0xd4, 0xc3, 0xb2, 0xa1]) || capture.len() > 20_000 {
+            continue;
+        }
+        let to = [1194, 1197, 2797, 4500][n % 4];
+        let original = judged(capture.clone());
+        let ports: BTreeSet<u16> = original.records(Registry::embedded()).map(|r| r.server.port).collect();
+        let used: BTreeSet<u16> = original.records(Registry::embedded()).map(|r| r.client.port).collect();
+        let [port] = ports.into_iter().collect::<Vec<_>>()[..] else { continue };
+        if used.contains(&to) || used.contains(&port) {
+            continue;
+        }
+        let Some(capture) = moved(&capture, port, to) else { continue };
+        let moved = judged(capture);
+        // What is not moved (IPv6, VLAN tags, fragments) would make two flows of one.
+        if moved.flows != original.flows {
+            continue;
+        }
+        assert_eq!(names(&moved), names(&original), "{} moved to {to}", path.display());
+        tried += 1;
+    }
+    assert!(tried > 500, "only {tried} moves");
+}

@@ -5,7 +5,7 @@ use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
 use crate::protocol::announce::Reader;
 use crate::protocol::evidence::{self, Band, Candidate};
-use crate::protocol::{ALL, Assessment, Decision, Finding, ProtocolSet, ask};
+use crate::protocol::{ALL, Assessment, Decision, FULLY_ENCRYPTED, Finding, ProtocolSet, ask, uniform};
 
 /// Payloads after which a UDP flow that nobody recognised is given up.
 const PATIENCE: u64 = 2048;
@@ -232,6 +232,8 @@ impl Undecided {
         let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));
         decision.excluded = self.excluded;
         decision.decided_at = self.decided_at;
+        let nothing = decision.protocol.is_none() && uniform::is_fully_encrypted(&self.head.view(None, ended));
+        decision.note = nothing.then_some(FULLY_ENCRYPTED);
         decision
     }
 }

@@ -52,7 +52,12 @@ pub struct Decision {
     pub decided_at: u64,
     /// The recognisers that excluded themselves.
     pub excluded: ProtocolSet,
+    /// What else is to be said of a flow that nobody named.
+    pub note: Option<&'static str>,
 }
+
+/// The note on a flow in which nothing shows.
+pub const FULLY_ENCRYPTED: &str = "fully encrypted: no structure found";
 
 impl Decision {
     /// Lets the findings (with their places in [`ALL`]) compete.

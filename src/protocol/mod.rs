@@ -136,6 +136,7 @@ mod time;
 mod tinc;
 mod tls;
 mod tpkt;
+pub mod uniform;
 mod utp;
 mod vxlan;
 mod whois;
@@ -144,7 +145,7 @@ mod x11;
 mod xmpp;
 mod zabbix;
 
-pub use decide::{Decision, Rival};
+pub use decide::{Decision, FULLY_ENCRYPTED, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
 
 use crate::flow::{Dir, Head};

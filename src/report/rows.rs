@@ -79,12 +79,11 @@ impl Entry {
             Verdict::Unregistered => row.state != State::Dynamic,
             _ => false,
         };
-        let line = Line {
-            colour: Some(shown.verdict),
-            cells,
-            why: escape(&why::row(row)).into_owned(),
-            attention: attention || mixed || only_likely || !shown.suspected.is_empty(),
-        };
+        let hints = !shown.suspected.is_empty() || !shown.notes.is_empty();
+        let attention = attention || mixed || only_likely || hints;
+        let clauses: Vec<String> = std::iter::once(why::row(row)).chain(why::lore(row).filter(|_| attention)).collect();
+        let why = escape(&clauses.join("; ")).into_owned();
+        let line = Line { colour: Some(shown.verdict), cells, why, attention };
         Some(Self {
             line,
             verdict: shown.verdict,
@@ -126,7 +125,7 @@ impl Entry {
                 colour: Some(verdict),
                 cells,
                 why: escape(&why::flow(flow)).into_owned(),
-                attention: verdict < Verdict::Match,
+                attention: verdict < Verdict::Match || flow.note().is_some(),
             },
             verdict,
             band,

@@ -1,7 +1,7 @@
 //! Why a row has its verdict, in one line: who serves whom, what was seen, where.
 
 use crate::packet::Ip;
-use crate::registry::State;
+use crate::registry::{Lore, State};
 use crate::report::text::{counted, thousands};
 use crate::verdict::{FlowRecord, Observed, PortRow, Prober, Reason, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,13 +50,21 @@ fn observation(row: &PortRow, shown: &Observed) -> String {
             if shown.best.text.is_empty() { text } else { format!("{}; {text}", shown.best.text) }
         }
         (Verdict::Unregistered, _) => shown.best.text.clone(),
-        (Verdict::Contradicted, _) => format!("a complete exchange, and not {}", row.services.join(" or ")),
+        (Verdict::Contradicted, _) => {
+            with_suspicion(shown, format!("a complete exchange, and not {}", row.services.join(" or ")))
+        }
         (_, Some(reason)) => with_suspicion(shown, because(reason, service, shown.protocol)),
         (_, None) => with_suspicion(shown, String::new()),
     }
 }
 
 fn with_suspicion(shown: &Observed, text: String) -> String {
+    let notes: Vec<_> = shown.notes.iter().copied().filter(|_| shown.protocol == "unknown").collect();
+    let text = match (notes.as_slice(), text.as_str()) {
+        ([], _) => text,
+        (notes, "") => notes.join("; "),
+        (notes, _) => format!("{}; {text}", notes.join("; ")),
+    };
     if shown.suspected.is_empty() {
         return text;
     }
@@ -152,6 +160,21 @@ fn verb(verdict: Verdict, one: bool) -> &'static str {
     }
 }
 
+/// What is said of a port elsewhere, in a clause that says what it is worth; none if nothing is.
+pub fn lore(row: &PortRow) -> Option<String> {
+    let rank = |said: &Lore| ["high", "medium"].iter().position(|word| *word == said.confidence).unwrap_or(2);
+    let mut sayings: Vec<Lore> = row.lore().collect();
+    // What only repeats the registry says nothing new.
+    sayings.retain(|said| said.kind != "as-registered");
+    sayings.sort_by_key(rank);
+    let first = sayings.first()?;
+    let more = match sayings.len() {
+        1 => String::new(),
+        many => format!(" (+{})", many - 1),
+    };
+    Some(format!("lore, not evidence: {}{more}", first.actual_use))
+}
+
 /// Who knocked where, and what came of it: "10.0.0.66 knocked at 1,000 tcp ports of 10.0.0.1: 990 refused, 10 silent".
 pub fn prober(prober: &Prober) -> String {
     let transport = prober.transport;
@@ -182,6 +205,7 @@ pub fn flow(flow: &FlowRecord<'_>) -> String {
     if let Some(hint) = flow.decision.and_then(|d| d.suspected) {
         clauses.push(format!("perhaps {hint}, too little to name it"));
     }
+    clauses.extend(flow.note().map(str::to_owned));
     if flow.judgement.verdict == Verdict::Contradicted {
         clauses.push(format!("a complete exchange, and not {}", flow.claim.services.join(" or ")));
     }

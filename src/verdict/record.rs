@@ -123,6 +123,11 @@ pub struct Announced {
 }
 
 impl FlowRecord<'_> {
+    /// What else is to be said of a flow that has no name.
+    pub fn note(&self) -> Option<&'static str> {
+        self.decision.filter(|d| d.protocol.is_none()).and_then(|d| d.note)
+    }
+
     /// The protocol named, or "unknown".
     pub fn protocol(&self) -> &'static str {
         self.decision.and_then(|d| d.protocol).unwrap_or("unknown")

@@ -1,10 +1,10 @@
 //! From judged flows to one row per port (or per endpoint).
 
 use super::record::{FlowRecord, ServerBy};
-use super::{Answered, Prober, Reason, Verdict};
+use super::{Answered, Prober, Reason, Verdict, proto};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
-use crate::registry::{Range, State, Transports};
+use crate::registry::{Lore, Range, State, Transports, lore};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
@@ -38,6 +38,8 @@ pub struct Observed {
     pub suspected: BTreeSet<&'static str>,
     /// Whether all its flows are on ports that the row's service announced.
     pub announced: bool,
+    /// What else is to be said of flows without a name.
+    pub notes: BTreeSet<&'static str>,
     /// Flows, packets, payload bytes.
     pub flows: u64,
     /// Packets.
@@ -119,6 +121,11 @@ impl PortRow {
     /// The posterior probability that supports the shown verdict; `None` for unknown.
     pub fn confidence(&self) -> Option<f64> {
         self.shown().and_then(|(o, _)| o.band.map(|_| evidence::probability(o.odds)))
+    }
+
+    /// What is said of the port elsewhere: no evidence.
+    pub fn lore(&self) -> impl Iterator<Item = Lore> + use<> {
+        lore(self.key.port, proto(self.key.transport))
     }
 
     /// Whether more than one protocol (unknown counting as one) was served.
@@ -324,6 +331,7 @@ impl Observed {
             variants: BTreeSet::new(),
             also: BTreeSet::new(),
             suspected: BTreeSet::new(),
+            notes: BTreeSet::new(),
             announced: true,
             flows: 0,
             packets: 0,
@@ -338,6 +346,7 @@ impl Observed {
     fn count(&mut self, flow: &FlowRecord<'_>) {
         self.reason = least(self.reason, flow.judgement.reason);
         self.announced &= flow.announced.is_some();
+        self.notes.extend(flow.note());
         self.flows += 1;
         self.packets += flow.packets.0 + flow.packets.1;
         self.bytes += flow.bytes.0 + flow.bytes.1;
@@ -361,6 +370,7 @@ impl Observed {
         self.also.extend(new.also);
         self.suspected.extend(new.suspected);
         self.announced &= new.announced;
+        self.notes.extend(new.notes);
         self.flows += new.flows;
         self.packets += new.packets;
         self.bytes += new.bytes;

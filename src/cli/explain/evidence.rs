@@ -15,6 +15,7 @@ pub(super) fn write(page: &mut Page<'_>, flow: &FlowRecord<'_>) -> io::Result<()
     };
     let Some(name) = decision.protocol.or(decision.suspected) else {
         page.text("Unknown: nothing that was seen speaks for a protocol strongly enough to name it.")?;
+        note(page, flow)?;
         losers(page, decision)?;
         return excluded(page, flow, decision);
     };
@@ -29,6 +30,7 @@ pub(super) fn write(page: &mut Page<'_>, flow: &FlowRecord<'_>) -> io::Result<()
         }
     }
     account(page, decision)?;
+    note(page, flow)?;
     for (what, value) in &decision.details {
         page.item("- ", &format!("{what}: {value}"))?;
     }
@@ -44,6 +46,17 @@ pub(super) fn write(page: &mut Page<'_>, flow: &FlowRecord<'_>) -> io::Result<()
     }
     losers(page, decision)?;
     if decision.protocol.is_none() { excluded(page, flow, decision) } else { Ok(()) }
+}
+
+/// That nothing shows in the bytes, where it is so.
+fn note(page: &mut Page<'_>, flow: &FlowRecord<'_>) -> io::Result<()> {
+    match flow.note() {
+        Some(_) => page.text(
+            "Fully encrypted, no structure found: the bytes are as even as random ones, and no constant, counter, \
+             length or text is among them.",
+        ),
+        None => Ok(()),
+    }
 }
 
 fn account(page: &mut Page<'_>, decision: &Decision) -> io::Result<()> {

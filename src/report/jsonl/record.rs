@@ -2,7 +2,7 @@
 
 use crate::packet::{Endpoint, FragmentCounts};
 use crate::protocol::evidence::{Band, Bits, Evidence, probability};
-use crate::registry::{State, Transports};
+use crate::registry::{Lore, State, Transports};
 use crate::report::community::community_id;
 use crate::report::when::rfc3339;
 use crate::report::why;
@@ -125,6 +125,9 @@ pub(super) struct Flow<'a> {
     /// The flow that announced this one's ports; claim and verdict are those of its server's port.
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<By>,
+    /// What else is to be said of a flow without a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
 }
 
 /// Who announced a flow's ports.
@@ -190,6 +193,7 @@ impl<'a> Flow<'a> {
             process: None,
             probe: flow.probe,
             announced: flow.announced.map(By::from),
+            note: flow.note(),
         }
     }
 }
@@ -215,6 +219,22 @@ struct Seen<'a> {
     also: Vec<&'static str>,
     suspected: Vec<&'static str>,
     best_flow: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<&'static str>,
+}
+
+/// A saying about a port, from elsewhere. The field it stands in says what it is worth.
+#[derive(Serialize)]
+struct Saying {
+    actual_use: &'static str,
+    kind: &'static str,
+    confidence: &'static str,
+}
+
+impl From<Lore> for Saying {
+    fn from(Lore { actual_use, kind, confidence, .. }: Lore) -> Self {
+        Self { actual_use, kind, confidence }
+    }
 }
 
 impl<'a> From<&'a Observed> for Seen<'a> {
@@ -232,6 +252,7 @@ impl<'a> From<&'a Observed> for Seen<'a> {
             also: o.also.iter().copied().collect(),
             suspected: o.suspected.iter().copied().collect(),
             best_flow: o.best.flow,
+            notes: o.notes.iter().copied().collect(),
         }
     }
 }
@@ -265,6 +286,9 @@ pub(super) struct Port<'a> {
     /// Flows that are part of a scan.
     #[serde(skip_serializing_if = "is_zero")]
     probes: u64,
+    /// What is said of the port elsewhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lore_not_evidence: Vec<Saying>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
@@ -298,6 +322,7 @@ impl<'a> Port<'a> {
             servers: row.servers.len(),
             answered: row.answered,
             probes: row.probes,
+            lore_not_evidence: row.lore().map(Saying::from).collect(),
         }
     }
 }
