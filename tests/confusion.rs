@@ -28,6 +28,9 @@ const BESIDE: &[(&str, &str)] = &[
     ("h323", "tpkt"),
     ("bittorrent", "utp"),
     ("utp", "bittorrent"),
+    // What OpenVPN's port-share hands on.
+    ("openvpn", "tls"),
+    ("openvpn", "http"),
     // Tunnels that are opened: the flows inside have names of their own.
     ("vxlan", "dns"),
     ("geneve", "dns"),
