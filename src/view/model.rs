@@ -5,7 +5,7 @@ use super::series::Series;
 use crate::packet::Transport;
 use crate::protocol::Band;
 use crate::report::{ORDER, cells};
-use crate::verdict::{Counts, FlowRecord, PortRow, RowKey, Rows, Verdict};
+use crate::verdict::{Counts, FlowRecord, Observed, PortRow, RowKey, Rows, Verdict};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -97,6 +97,7 @@ pub(super) struct Line {
     /// Verdict, port, claim, observed, sure, flows, size.
     pub cells: Vec<String>,
     pub rate: u64,
+    flows: u64,
     packets: u64,
     bytes: u64,
 }
@@ -186,10 +187,19 @@ impl Model {
         }
         let elapsed = seen.at.saturating_sub(self.at).as_secs_f64().max(0.001);
         let per_second = |now: u64, before: u64| (now.saturating_sub(before) as f64 / elapsed).round() as u64;
-        let before: HashMap<RowKey, u64> = self.lines.iter().map(|line| (line.key, line.packets)).collect();
-        self.lines = seen.rows.iter().filter_map(line).collect();
-        for line in &mut self.lines {
-            line.rate = per_second(line.packets, before.get(&line.key).copied().unwrap_or(0));
+        let mut before: HashMap<RowKey, Line> = self.lines.drain(..).map(|line| (line.key, line)).collect();
+        self.lines.extend(seen.rows.iter().filter_map(|row| {
+            let old = before.remove(&row.key);
+            let packets = old.as_ref().map_or(0, |line| line.packets);
+            // A scan leaves tens of thousands of rows that never change again.
+            let mut line = match old {
+                Some(old) if old.shows(row) => old,
+                _ => line(row)?,
+            };
+            line.rate = per_second(line.packets, packets);
+            Some(line)
+        }));
+        for line in &self.lines {
             if line.rate > 0 && !self.ports.contains_key(&line.key) {
                 self.ports.insert(line.key, Series::new(PORT_SAMPLES));
             }
@@ -244,6 +254,9 @@ impl Model {
         });
         let wanted: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
         let fits = |line: &Line| {
+            if wanted.is_empty() {
+                return true;
+            }
             let text = line.cells.join(" ").to_lowercase();
             wanted.iter().all(|word| text.contains(word))
         };
@@ -313,12 +326,18 @@ impl Model {
 
 fn line(row: &PortRow) -> Option<Line> {
     let (shown, _) = row.shown()?;
-    let (_, packets, bytes) = row.totals();
+    let (flows, packets, bytes) = row.totals();
     let cells = cells(row)?;
-    Some(Line { key: row.key, verdict: shown.verdict, band: shown.band, cells, rate: 0, packets, bytes })
+    Some(Line { key: row.key, verdict: shown.verdict, band: shown.band, cells, rate: 0, flows, packets, bytes })
 }
 
 impl Line {
+    /// Whether it would be the same if it were made anew.
+    fn shows(&self, row: &PortRow) -> bool {
+        let same = |(shown, _): (&Observed, bool)| (shown.verdict, shown.band) == (self.verdict, self.band);
+        row.totals() == (self.flows, self.packets, self.bytes) && row.shown().is_some_and(same)
+    }
+
     fn place(&self) -> impl Ord + use<> {
         let rank = ORDER.iter().position(|verdict| *verdict == self.verdict);
         (rank, Reverse(self.band), Reverse(self.bytes), self.key)
