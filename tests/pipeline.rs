@@ -87,7 +87,7 @@ impl Observer for Faulty {
         Ok(())
     }
 
-    fn tick(&mut self, _: &Board<'_>) -> io::Result<()> {
+    fn tick(&mut self, _: &mut Board<'_>) -> io::Result<()> {
         panic!("on purpose")
     }
 }
@@ -95,7 +95,8 @@ impl Observer for Faulty {
 #[test]
 fn a_panic_ends_a_live_run() {
     let control = Control::default();
-    let run = || watch_live(Endless, &Options::default(), Registry::embedded(), &control, &mut Faulty).is_ok();
+    let run =
+        || watch_live(vec![Endless], &Options::default(), Registry::embedded(), &control, None, &mut Faulty).is_ok();
     assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
     assert!(control.stopped());
 }

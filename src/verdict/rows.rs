@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
 const ADDRESSES: usize = 4096;
+/// And so many of all rows together.
+const ALL_ADDRESSES: usize = 1 << 20;
 
 /// What a row is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -156,6 +158,8 @@ pub struct Share {
 pub struct Rows {
     by_endpoint: bool,
     rows: BTreeMap<RowKey, PortRow>,
+    /// Addresses remembered in all rows.
+    addresses: usize,
     /// Who knocked at many ports or hosts; the most endpoints first.
     pub probers: Vec<Prober>,
 }
@@ -186,8 +190,8 @@ impl Rows {
             answered: 0,
             probes: 0,
         });
-        remember(&mut row.clients, flow.client.ip);
-        remember(&mut row.servers, flow.server.ip);
+        remember(&mut row.clients, flow.client.ip, &mut self.addresses);
+        remember(&mut row.servers, flow.server.ip, &mut self.addresses);
         row.answered += u64::from(answered(flow));
         row.probes += u64::from(flow.probe);
         *row.verdicts.entry(flow.judgement.verdict).or_default() += 1;
@@ -221,6 +225,7 @@ impl Rows {
         }
         row.observed.retain(|o| o.flows > 0);
         if row.observed.is_empty() {
+            self.addresses = self.addresses.saturating_sub(row.clients.len() + row.servers.len());
             self.rows.remove(&share.key);
         }
     }
@@ -230,11 +235,12 @@ impl Rows {
         self.probers.extend(other.probers);
         for (key, theirs) in other.rows {
             let Some(row) = self.rows.get_mut(&key) else {
+                self.addresses += theirs.clients.len() + theirs.servers.len();
                 self.rows.insert(key, theirs);
                 continue;
             };
-            theirs.clients.iter().for_each(|ip| remember(&mut row.clients, *ip));
-            theirs.servers.iter().for_each(|ip| remember(&mut row.servers, *ip));
+            theirs.clients.iter().for_each(|ip| remember(&mut row.clients, *ip, &mut self.addresses));
+            theirs.servers.iter().for_each(|ip| remember(&mut row.servers, *ip, &mut self.addresses));
             row.answered += theirs.answered;
             row.probes += theirs.probes;
             for (verdict, flows) in theirs.verdicts {
@@ -280,9 +286,10 @@ fn answered(flow: &FlowRecord<'_>) -> bool {
     matches!(flow.answered, Answered::Seen | Answered::Implied)
 }
 
-fn remember(set: &mut BTreeSet<Ip>, ip: Ip) {
-    if set.len() < ADDRESSES {
-        set.insert(ip);
+/// Remembers an address, if there is room; `all` counts those of all rows. A row has its first one whatever the others hold.
+fn remember(set: &mut BTreeSet<Ip>, ip: Ip, all: &mut usize) {
+    if set.is_empty() || (set.len() < ADDRESSES && *all < ALL_ADDRESSES) {
+        *all += usize::from(set.insert(ip));
     }
 }
 
