@@ -89,7 +89,7 @@ fn recognise(recorded: &Recorded) -> (Duration, &'static str) {
             break;
         }
     }
-    let decision = black_box(undecided.conclude(ended));
+    let decision = black_box(undecided.conclude(ended, portproof::protocol::ProtocolSet::EMPTY));
     (start.elapsed(), decision.protocol.unwrap_or("unknown"))
 }
 
