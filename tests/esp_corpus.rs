@@ -3,11 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
+#[path = "common/rewrite.rs"]
+mod rewrite;
 
 use common::flows::{self, Flow, Outcome, Piece};
 use common::mutate;
 use portproof::flow::Dir;
+use portproof::packet::Transport;
+use portproof::pipeline::{Control, Options, read_capture};
 use portproof::protocol::{self, Protocol};
+use portproof::registry::Registry;
+use portproof::verdict::Verdict;
 
 fn recogniser(name: &str) -> &'static dyn Protocol {
     protocol::ALL[protocol::index(name).unwrap()]
@@ -149,6 +155,187 @@ fn nothing_else_is_named() {
     }
     println!("{judged} judgements, {} false", claims.len());
     assert!(claims.is_empty(), "{}", claims.join("\n"));
+}
+
+/// The flow as a capture of its own, with other ports: 40001 for who spoke first, `port` for the other.
+fn moved(flow: &Flow, pieces: &[Piece], port: u16) -> Vec<rewrite::Raw> {
+    let frame = |piece: &Piece| {
+        let mut payload = piece.data.clone();
+        payload.resize(piece.len, 0);
+        let (a, b) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+        let ip = match piece.dir {
+            Dir::Originator => rewrite::ipv4(a, b, 0, 0, 17, &rewrite::udp(40_001, port, &payload)),
+            Dir::Responder => rewrite::ipv4(b, a, 0, 0, 17, &rewrite::udp(port, 40_001, &payload)),
+        };
+        let mut data = rewrite::ethernet(0x0800, &ip);
+        let wire = data.len() as u32;
+        data.truncate(42 + piece.data.len());
+        rewrite::Raw { time: piece.time.0, link: 1, wire, data }
+    };
+    assert_eq!(flow.transport, Transport::Udp);
+    pieces.iter().map(frame).collect()
+}
+
+/// Without IKE, on other ports, through the whole program: the name stays, and the verdict follows the port.
+#[test]
+fn found_without_ike_on_any_port() {
+    let mut judged = 0;
+    for (flow, aead) in positives() {
+        let left: Vec<Piece> = flow.pieces.iter().filter(|p| !is_ike(p)).cloned().collect();
+        if !suffices(&left, aead) {
+            continue;
+        }
+        for (port, verdict) in [(2797, Verdict::Match), (1197, Verdict::Mismatch), (53, Verdict::Mismatch)] {
+            let capture = rewrite::pcap(&moved(&flow, &left, port), false, true);
+            let options = Options { workers: 0, ..Options::default() };
+            let file = rewrite::open(capture).unwrap();
+            let captured = read_capture(file, "test", &options, Registry::embedded(), &Control::default());
+            let records: Vec<_> = captured.records(Registry::embedded()).collect();
+            assert!(!records.is_empty());
+            for record in records {
+                assert_eq!(record.protocol(), "esp-in-udp", "{} moved to {port}", flow.capture);
+                let both = left.iter().any(|p| p.dir != left[0].dir);
+                if both && record.server.port == port {
+                    assert_eq!(record.judgement.verdict, verdict, "{} moved to {port}", flow.capture);
+                }
+                judged += 1;
+            }
+        }
+    }
+    println!("{judged} flows moved and judged");
+}
+
+/// ESP and IKE in TCP: the bundled capture, and those of the corpus.
+fn in_tcp() -> Vec<Flow> {
+    let mut paths = vec![std::path::PathBuf::from("testdata/esp-in-tcp/rfc8229.pcap")];
+    if let Some(dir) = flows::corpus("lab") {
+        paths.extend(["ike-rfc8229-tcp2797.pcap", "ike-rfc8229-tcp4500.pcap"].map(|name| dir.join(name)));
+    }
+    paths.iter().flat_map(|path| flows::read(path)).filter(|f| f.transport == Transport::Tcp).collect()
+}
+
+/// In TCP a change leaves what its stream leaves: up to the first gap all is in order.
+#[test]
+fn esp_in_tcp_is_found_after_every_change() {
+    let mut table = Vec::new();
+    for (name, change) in CHANGES {
+        for flow in in_tcp() {
+            let changed = change(&flow.pieces);
+            let bytes: usize = changed.iter().map(|p| p.len).sum();
+            let outcome = judge("esp-in-tcp", &flow, &changed);
+            table.push((*name, flow.capture.clone(), bytes, outcome.bits()));
+        }
+    }
+    table.iter().for_each(|row| println!("{row:?}"));
+    for (name, capture, _, bits) in table.into_iter().filter(|row| row.2 >= 1000) {
+        assert!(bits >= 20.0, "{name} {capture}: {bits}");
+    }
+}
+
+/// A stream that was joined anywhere in its first part is found too.
+#[test]
+fn esp_in_tcp_is_found_from_the_middle() {
+    for flow in in_tcp() {
+        let payloads = flow.pieces.iter().filter(|p| p.len > 0).count();
+        // Behind the handshake.
+        for first in (3..payloads / 2).step_by(7) {
+            for dir in [None, Some(Dir::Originator), Some(Dir::Responder)] {
+                let mut rest = mutate::without_start(&flow.pieces, first);
+                rest.retain(|p| dir.is_none_or(|dir| p.dir == dir));
+                let bytes: usize = rest.iter().map(|p| p.len).sum();
+                let outcome = judge("esp-in-tcp", &flow, &rest);
+                if bytes >= 1000 {
+                    assert!(outcome.bits() >= 14.0, "{} from {first} {dir:?}: {:?}", flow.capture, outcome.finding);
+                }
+            }
+        }
+    }
+}
+
+/// IKE, bundled and in the corpus, after every change that leaves one whole message.
+#[test]
+fn ike_is_found_after_every_change() {
+    let mut found: Vec<Flow> = ["main-mode", "sa-init"]
+        .iter()
+        .flat_map(|name| flows::read(&std::path::Path::new("testdata/ike").join(format!("{name}.pcap"))))
+        .collect();
+    if let Some(dir) = flows::corpus("real") {
+        let truth: Vec<_> = flows::truth("real").into_iter().filter(|t| t.label == "ike").collect();
+        let mut names: Vec<_> = truth.iter().map(|t| t.capture.clone()).collect();
+        names.dedup();
+        let all = names.iter().flat_map(|name| flows::read(&dir.join(name)));
+        found.extend(all.filter(|f| truth.iter().any(|t| t.is_of(f))));
+    }
+    let (mut judged, mut missed) = (0, Vec::new());
+    for flow in &found {
+        for (name, change) in CHANGES {
+            let changed = change(&flow.pieces);
+            // 20 bytes show the header up to the flags.
+            let shown = |p: &&Piece| is_ike(p) || (p.data.len() < p.len && p.data.len() >= 24);
+            if changed.iter().filter(shown).count() == 0 {
+                continue;
+            }
+            judged += 1;
+            let outcome = judge("ike", flow, &changed);
+            if outcome.bits() < 14.0 {
+                missed.push(format!("{name} {} {} {:?}", flow.capture, outcome.bits(), outcome.finding));
+            }
+        }
+    }
+    println!("{judged} judged, {} flows", found.len());
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// As `Sa::hides_the_rest` has it.
+fn is_noise(bytes: &[u8]) -> bool {
+    let (total, ones) = (bytes.len() as i64, bytes.iter().map(|b| i64::from(b.count_ones())).sum::<i64>());
+    let most = (0..=255).map(|v| bytes.iter().filter(|b| **b == v).count() as i64).max().unwrap_or(0);
+    total >= 32 && (ones - 4 * total).pow(2) <= 72 * total && most <= 12 + 3 * total / 256
+}
+
+/// Of all other traffic, how many directions have a second counter where an AEAD cipher has its IV: what the weight of an
+/// IV that counts rests on. A word that stays, two packets, eight bytes that less the counter are the same small number.
+#[test]
+fn no_other_traffic_counts_twice_there() {
+    let (mut directions, mut counting, mut noise, mut twice) = (0, 0, 0, Vec::new());
+    for kind in ["lab", "real", "hostile"] {
+        let Some(dir) = flows::corpus(kind) else { return };
+        let truth = flows::truth(kind);
+        let mut paths: Vec<_> = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        for flow in paths.iter().flat_map(|path| flows::read(path)).filter(|f| f.transport == Transport::Udp) {
+            let label = truth.iter().find(|t| t.is_of(&flow)).map_or("none", |t| t.label.as_str());
+            if ["esp-in-udp", "unscored"].contains(&label) {
+                continue;
+            }
+            for dir in Dir::BOTH {
+                let word = |p: &Piece, at: usize| Some(u32::from_be_bytes(*p.data.get(at..)?.first_chunk()?));
+                let sent: Vec<_> = flow
+                    .pieces
+                    .iter()
+                    .filter(|p| p.dir == dir)
+                    .filter_map(|p| Some((word(p, 0)?, word(p, 4)?, word(p, 8)?, word(p, 12)?, p.data.get(16..)?)))
+                    .collect();
+                directions += usize::from(sent.len() >= 2);
+                let pairs = || sent.windows(2).filter(|w| w[0].0 == w[1].0 && w[0].1 != w[1].1);
+                if let Some(pair) = pairs().find(|w| w[1].1.wrapping_sub(w[0].1) <= 64) {
+                    counting += 1;
+                    noise += usize::from(is_noise(&[pair[0].4, pair[1].4].concat()));
+                }
+                let salt = |p: &(u32, u32, u32, u32, &[u8])| {
+                    (u64::from(p.2) << 32 | u64::from(p.3)).wrapping_sub(u64::from(p.1)) as i64
+                };
+                if pairs().any(|w| salt(&w[0]) == salt(&w[1]) && salt(&w[0]).abs() <= 16) {
+                    twice.push(format!("{} {label}", flow.capture));
+                }
+            }
+        }
+    }
+    println!(
+        "{directions} directions, {counting} with a word and a counter behind it, {noise} with noise behind those"
+    );
+    println!("with a second counter: {twice:?}");
+    assert!(directions > 2000 && noise * 2 < counting && twice.is_empty(), "{twice:?}");
 }
 
 /// The bundled captures: protocol, variant and least evidence of the flow with the most packets.

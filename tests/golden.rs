@@ -1,4 +1,4 @@
-//! Every capture in testdata gives exactly the JSON Lines beside it.
+//! Every capture in testdata gives exactly the JSON Lines beside it, and no notice but the one beside it, if there is one.
 //!
 //! After a change that is meant to change them: `PORTPROOF_BLESS=1 cargo test --test golden`, then read the difference.
 #![allow(clippy::unwrap_used)]
@@ -8,7 +8,8 @@ mod corpus;
 use std::path::Path;
 use std::process::Command;
 
-fn printed(capture: &Path) -> String {
+/// What is printed on standard output and on standard error.
+fn printed(capture: &Path) -> [String; 2] {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let run = Command::new(env!("CARGO_BIN_EXE_portproof"))
         .current_dir(root)
@@ -20,8 +21,7 @@ fn printed(capture: &Path) -> String {
         .arg(capture.strip_prefix(root).unwrap())
         .output()
         .unwrap();
-    assert!(run.stderr.is_empty(), "{}: {}", capture.display(), String::from_utf8_lossy(&run.stderr));
-    String::from_utf8(run.stdout).unwrap()
+    [run.stdout, run.stderr].map(|text| String::from_utf8(text).unwrap())
 }
 
 #[test]
@@ -29,11 +29,15 @@ fn captures_give_what_stands_beside_them() {
     let bless = std::env::var_os("PORTPROOF_BLESS").is_some();
     let mut wrong = Vec::new();
     for capture in corpus::captures(&[]) {
-        let (expected, printed) = (capture.with_extension("jsonl"), printed(&capture));
-        if bless {
-            std::fs::write(&expected, printed).unwrap();
-        } else if std::fs::read_to_string(&expected).unwrap_or_default() != printed {
-            wrong.push(capture.display().to_string());
+        let [records, notice] = printed(&capture);
+        for (kind, printed) in [("jsonl", records), ("notice", notice)] {
+            let expected = capture.with_extension(kind);
+            let known = std::fs::read_to_string(&expected).unwrap_or_default();
+            if known != printed && bless {
+                std::fs::write(&expected, printed).unwrap();
+            } else if known != printed {
+                wrong.push(expected.display().to_string());
+            }
         }
     }
     assert!(wrong.is_empty(), "other records than expected: {wrong:#?}");

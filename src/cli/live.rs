@@ -20,7 +20,7 @@ use super::choose;
 use super::confine::Confine;
 use super::exit::{self, Outcome};
 use super::owners::{self, Owners};
-use super::read::{reached, say};
+use super::read::{reached, say, say_endpoint};
 use super::registry::store;
 use super::text::Screen;
 use super::values::{self, ColourArg, MinBand};
@@ -331,6 +331,7 @@ impl Showing<'_> {
     fn finish(mut self, watched: &Watched<'_>) -> io::Result<u8> {
         let counts = watched.board.taken.counts;
         self.report(&watched.board, false)?;
+        say_endpoint(counts.decrypted);
         self.complain(&watched.board);
         if let (Some(keeping), Some(name)) = (&watched.board.keeping, self.args.saving.name()) {
             let missing = match keeping.overflowed {

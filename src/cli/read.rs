@@ -349,6 +349,7 @@ impl Reading<'_> {
             let frames = counted(self.summary.counts.duplicates, "packet");
             say(&format!("{frames} seen again, on another interface or mirror port, and counted once in their flows"));
         }
+        say_endpoint(self.summary.counts.decrypted);
         if let Some(hint) = choose::hint(self.hidden, self.options) {
             say(&hint);
         }
@@ -382,6 +383,14 @@ pub(super) fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
     rows.iter()
         .flat_map(|row| &row.observed)
         .any(|o| fail_on.contains(&o.verdict) && (!named(o.verdict) || o.band >= Some(floor)))
+}
+
+/// Says that the capture was made where IPsec ends, if packets were seen as ESP and decrypted.
+pub(super) fn say_endpoint(decrypted: u64) {
+    if decrypted > 0 {
+        let packets = counted(decrypted, "packet");
+        say(&format!("{packets} seen twice, as ESP and decrypted: the capture was made on an IPsec endpoint"));
+    }
 }
 
 /// One line on standard error, in place of the progress.

@@ -2,8 +2,10 @@
 //!
 //! It holds what a mid-session judgement needs after the head is full, and knows no protocol.
 
-/// How many different first four bytes are followed.
+/// How many different first four bytes are followed at a time.
 pub const PREFIXES: usize = 4;
+/// After so many payloads without it a prefix gives its place to a new one: after a rekeying the old one is gone for good.
+const STALE: u64 = 4096;
 /// How many first bytes are watched for bits that never change.
 pub const WATCHED: usize = 64;
 /// How many payloads feed the byte statistics.
@@ -69,10 +71,45 @@ pub struct PrefixTally {
     pub lengths: Lengths,
     /// Frame numbers of the first and the last.
     pub frames: (u64, u64),
+    /// What bytes 8 to 15 do while the counter counts.
+    pub next: Next,
+    /// The place of the last one among the direction's payloads.
+    nth: u64,
+}
+
+/// The eight bytes behind the counter, big-endian, and whether they follow it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Next {
+    /// In the first payload that showed them, with the counter there.
+    pub first: Option<(u64, u32)>,
+    /// Later payloads that showed them and had another counter than the one before.
+    pub of: u32,
+    /// Those in which they XOR the counter are the same as in the first.
+    pub xor: u32,
+    /// Those in which they minus the counter are the same as in the first.
+    pub minus: u32,
+}
+
+impl Next {
+    fn add(&mut self, next: u64, counter: u32, repeated: bool) {
+        let Some((first, then)) = self.first else {
+            self.first = Some((next, counter));
+            return;
+        };
+        if repeated || counter == then {
+            return;
+        }
+        self.of += 1;
+        self.xor += u32::from(next ^ u64::from(counter) == first ^ u64::from(then));
+        self.minus += u32::from(next.wrapping_sub(u64::from(counter)) == first.wrapping_sub(u64::from(then)));
+    }
 }
 
 impl PrefixTally {
-    fn add(&mut self, frame: u64, counter: u32, len: usize) {
+    fn add(&mut self, frame: u64, counter: u32, rest: &[u8], len: usize) {
+        if let Some(next) = rest.first_chunk::<8>() {
+            self.next.add(u64::from_be_bytes(*next), counter, self.packets > 0 && counter == self.last);
+        }
         if self.packets == 0 {
             (self.first, self.frames.0) = (counter, frame);
         } else {
@@ -137,20 +174,30 @@ impl Tally {
             self.sample(data);
         }
         let Some((prefix, rest)) = data.split_first_chunk::<4>() else { return false };
-        let Some(counter) = rest.first_chunk::<4>() else { return false };
+        let Some((counter, rest)) = rest.split_first_chunk::<4>() else { return false };
         let counter = u32::from_be_bytes(*counter);
+        let nth = self.packets;
         if let Some(known) = self.prefixes.iter_mut().take(self.used).find(|p| p.prefix == *prefix) {
-            known.add(frame, counter, len);
+            known.nth = nth;
+            known.add(frame, counter, rest, len);
             return false;
         }
-        let Some(free) = self.prefixes.get_mut(self.used) else {
+        let new = self.used < PREFIXES;
+        self.used += usize::from(new);
+        let place = if new { self.prefixes.get_mut(self.used - 1) } else { self.stale() };
+        let Some(place) = place else {
             self.other_prefixes += 1;
             return false;
         };
-        self.used += 1;
-        free.prefix = *prefix;
-        free.add(frame, counter, len);
-        true
+        *place = PrefixTally { prefix: *prefix, nth, ..PrefixTally::default() };
+        place.add(frame, counter, rest, len);
+        new
+    }
+
+    /// The place of a prefix that has not been seen for long.
+    fn stale(&mut self) -> Option<&mut PrefixTally> {
+        let now = self.packets;
+        self.prefixes.iter_mut().filter(|p| now - p.nth >= STALE).min_by_key(|p| p.nth)
     }
 
     fn sample(&mut self, data: &[u8]) {
@@ -167,7 +214,7 @@ impl Tally {
         }
     }
 
-    /// The first four different prefixes, in order of appearance.
+    /// Up to four different prefixes: the first ones, but for those that new ones replaced after a long silence.
     pub fn prefixes(&self) -> &[PrefixTally] {
         self.prefixes.get(..self.used).unwrap_or_default()
     }
@@ -198,5 +245,32 @@ mod tests {
         assert_eq!(counter.lengths.distinct(), 10);
         assert_eq!(tally.constant_bits(4), 0xff);
         assert_ne!(tally.constant_bits(0), 0xff);
+    }
+
+    #[test]
+    fn what_follows_a_counter_is_compared_with_it() {
+        let mut tally = Tally::default();
+        for n in [1u32, 2, 2, 3, 9] {
+            let next = 0x1234_5678_9abc_de00 ^ u64::from(n);
+            tally.add(1, 100, &[&[1, 2, 3, 4][..], &n.to_be_bytes(), &next.to_be_bytes()].concat());
+            tally.add(1, 100, &[&[5, 2, 3, 4][..], &n.to_be_bytes(), &u64::from(n - 1).to_be_bytes()].concat());
+        }
+        let [xor, minus] = tally.prefixes() else { panic!("two prefixes") };
+        assert_eq!((xor.next.of, xor.next.xor), (3, 3));
+        assert_eq!((minus.next.of, minus.next.minus), (3, 3));
+    }
+
+    #[test]
+    fn a_silent_prefix_makes_room() {
+        let mut tally = Tally::default();
+        let count = |tally: &mut Tally, first: u8, n: u32| {
+            tally.add(1, 40, &[&[first, 0, 0, 1][..], &n.to_be_bytes()].concat());
+        };
+        (1..=5).for_each(|first| count(&mut tally, first, 1));
+        assert_eq!((tally.prefixes().len(), tally.other_prefixes), (PREFIXES, 1));
+        (0..STALE as u32).for_each(|n| count(&mut tally, 1, n));
+        count(&mut tally, 5, 2);
+        let kept: Vec<u8> = tally.prefixes().iter().map(|p| p.prefix[0]).collect();
+        assert_eq!(kept, [1, 5, 3, 4]);
     }
 }

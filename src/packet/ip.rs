@@ -19,6 +19,8 @@ pub(super) struct Datagram<'a> {
     pub protocol: IpNumber,
     /// IPv4's identification, where it is not 0.
     pub id: Option<NonZero<u16>>,
+    /// Bytes of the whole, headers included.
+    pub length: u32,
     /// Set when the payload is a fragment.
     pub fragment: Option<FragmentHeader>,
     pub payload: Rest<'a>,
@@ -70,6 +72,7 @@ pub(super) fn v4(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
         v6: false,
         protocol: header.protocol(),
         id: NonZero::new(header.identification()),
+        length: total,
         fragment,
         payload: after(rest.with_wire(total), length)?,
     })
@@ -98,6 +101,7 @@ pub(super) fn v6(rest: Rest<'_>) -> Result<Datagram<'_>, Fate> {
         v6: true,
         protocol: header.next_header(),
         id: None,
+        length: 40 + payload.wire,
         fragment: None,
         payload,
     };

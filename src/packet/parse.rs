@@ -7,8 +7,8 @@ use super::rest::{Rest, be16};
 use super::transport::{self, Segment};
 use super::unreachable::{self, Refused};
 use super::{
-    Endpoint, Fate, Frame, LinkType, Malformed, Other, Packet, Payload, Time, Tunnel, TunnelKind, fit, shim, tunnel,
-    wlan,
+    Endpoint, Fate, Frame, LinkType, Malformed, Other, Outer, Packet, Payload, Time, Tunnel, TunnelKind, fit, shim,
+    tunnel, wlan,
 };
 use etherparse::ether_type::{IPV4, IPV6};
 use etherparse::{IpAuthHeaderSlice, ip_number};
@@ -38,6 +38,7 @@ pub struct Parser {
     view: TunnelView,
     fragments: Reassembler,
     tunnels: TunnelCounts,
+    outer: Option<Outer>,
 }
 
 /// Tunnel headers taken off, by kind. One in another counts too, so a frame may count more than once.
@@ -73,6 +74,7 @@ impl Parser {
     /// and time of its own frame, and does not bear on this frame's fate.
     #[inline]
     pub fn parse(&mut self, frame: &Frame<'_>, at: u32, out: &mut Vec<Packet>) -> Fate {
+        self.outer = None;
         let mut context =
             Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None, depth: 0, owned: false };
         let wire = frame.wire_len.max(frame.data.len() as u32);
@@ -94,6 +96,11 @@ impl Parser {
     /// Gives up the fragments that still wait for others. To be called at the end of the capture.
     pub fn finish(&mut self, out: &mut Vec<Packet>) {
         self.give_up(None, out);
+    }
+
+    /// The outermost IP packet of the frame parsed last, unless it is a fragment.
+    pub fn outer(&self) -> Option<&Outer> {
+        self.outer.as_ref()
     }
 
     /// What became of fragmented datagrams so far.
@@ -155,6 +162,14 @@ impl Parser {
         if datagram.fragment.is_some() {
             return self.fragment(context, &datagram, out);
         }
+        if context.depth == 0 {
+            self.outer = Some(Outer {
+                length: datagram.length,
+                protocol: datagram.protocol.0,
+                payload: datagram.payload.range(),
+                payload_len: datagram.payload.wire,
+            });
+        }
         match datagram.protocol {
             ip_number::UDP => {
                 let segment = transport::udp(datagram.payload)?;
@@ -196,6 +211,7 @@ impl Parser {
             (datagram.protocol, datagram.payload) = (header.next_header(), payload);
             return match datagram.protocol {
                 ip_number::TCP | ip_number::UDP if fit::transport(&datagram, false) => {
+                    *self.tunnels.entry(TunnelKind::Ah).or_default() += 1;
                     self.datagram(context, datagram, out)
                 }
                 _ => Err(fate),
@@ -265,6 +281,7 @@ fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
         v6: whole.key.protocol.is_none(),
         protocol: whole.protocol,
         id: None,
+        length: 0,
         fragment: None,
         payload: Rest { data: &whole.bytes, wire, at: 0 },
     };

@@ -45,6 +45,26 @@ impl Payload {
     }
 }
 
+/// The outermost IP packet of a frame, whatever it carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outer {
+    /// Bytes on the wire, headers included.
+    pub length: u32,
+    /// IP protocol number of the payload, behind extension headers.
+    pub protocol: u8,
+    /// Where the captured payload lies in the block that holds the frame.
+    pub payload: Range<u32>,
+    /// Bytes of the payload on the wire.
+    pub payload_len: u32,
+}
+
+impl Outer {
+    /// The captured payload, where `block` holds the frame.
+    pub fn payload<'a>(&self, block: &'a [u8]) -> Option<&'a [u8]> {
+        block.get(self.payload.start as usize..self.payload.end as usize)
+    }
+}
+
 /// The encapsulations that are opened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum TunnelKind {
@@ -62,6 +82,9 @@ pub enum TunnelKind {
     IpInIp,
     /// Ethernet or MPLS straight in IP: RFC 3378, 4023, 8986.
     EthernetInIp,
+    /// An authentication header in front of UDP or TCP: RFC 4302. It is counted, but tells no layer from another, so no
+    /// packet is tagged with it.
+    Ah,
 }
 
 impl TunnelKind {
@@ -75,6 +98,7 @@ impl TunnelKind {
             Self::Gre => "gre",
             Self::IpInIp => "ip-in-ip",
             Self::EthernetInIp => "ethernet-in-ip",
+            Self::Ah => "ah",
         }
     }
 }

@@ -314,8 +314,8 @@ impl<'a> Board<'a> {
         if known.arrived || suspicion.is_some() {
             known.merged.ends().into_iter().for_each(|end| note(self.open.entry(end).or_default()));
         }
-        for link in suspicion.iter().flat_map(|d| &d.links) {
-            note(self.linked.entry(*link).or_default());
+        if suspicion.is_some() {
+            known.merged.marks().into_iter().for_each(|mark| note(self.linked.entry(mark).or_default()));
         }
     }
 
@@ -367,13 +367,13 @@ impl<'a> Board<'a> {
             return Ok(());
         }
         let end = known.merged.server_end();
-        let links = known.merged.ended.decision.as_ref().map(|d| d.links.clone()).unwrap_or_default();
+        let marks = known.merged.marks();
         if self.company.len() > KNOWN {
             self.company = Company::default();
         }
         self.revise(end, tell)?;
-        for link in links {
-            for other in self.linked.get(&link).cloned().unwrap_or_default() {
+        for mark in marks {
+            for other in self.linked.get(&mark).cloned().unwrap_or_default() {
                 self.judge(other, tell)?;
             }
         }
@@ -392,11 +392,11 @@ impl<'a> Board<'a> {
                 }
             }
         }
-        for link in known.merged.ended.decision.iter().flat_map(|d| &d.links) {
-            if let Some(list) = self.linked.get_mut(link) {
+        for mark in known.merged.marks() {
+            if let Some(list) = self.linked.get_mut(&mark) {
                 list.retain(|other| *other != id);
                 if list.is_empty() {
-                    self.linked.remove(link);
+                    self.linked.remove(&mark);
                 }
             }
         }

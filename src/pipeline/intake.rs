@@ -1,5 +1,6 @@
 //! The capture thread's side of the pipeline: frames are read, chosen, parsed and counted, each with exactly one fate.
 
+use super::decrypted::Decrypted;
 use super::duplicate::Duplicates;
 use super::select;
 use super::shard::Hashed;
@@ -27,6 +28,7 @@ pub(super) struct Intake<'a> {
     pub(super) interrupted: bool,
     parsed: Vec<Packet>,
     duplicates: Duplicates,
+    decrypted: Decrypted,
     due: Option<Time>,
     start: Option<Time>,
     programs: Option<Programs>,
@@ -53,6 +55,7 @@ impl<'a> Intake<'a> {
             interrupted: false,
             parsed: Vec::new(),
             duplicates: Duplicates::default(),
+            decrypted: Decrypted::default(),
             due: None,
             start: None,
             programs: options.filter.clone().map(Programs::new),
@@ -112,6 +115,10 @@ impl<'a> Intake<'a> {
                 continue;
             }
             let fate = self.parser.parse(&frame, reference.start, &mut self.parsed);
+            if let Some(outer) = self.parser.outer() {
+                self.decrypted.take(outer, frame.time, &block.bytes);
+                self.counts.decrypted = self.decrypted.twice;
+            }
             let (mut theirs, mut taken, mut again) = (false, false, false);
             for mut packet in self.parsed.drain(..) {
                 if wanted(self.options, &packet) {

@@ -5,7 +5,8 @@ use super::probing::{Attempt, Outcome};
 use super::shard::Ended;
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};
-use crate::protocol::{Band, Bits, Decision, Evidence, Family};
+use crate::protocol::evidence::{heralds, is_herald};
+use crate::protocol::{self, Band, Bits, Decision, Evidence, Family};
 use crate::registry::Registry;
 use crate::verdict::serve::{self, Ends};
 use crate::verdict::{Announced, Answered, FlowRecord, Judgement, Observation, Reason, ServerBy, judge, proto};
@@ -21,6 +22,11 @@ const ENOUGH: u8 = 16;
 /// It lifts the prior odds of a suspicion from 2^-10 to about 2^3: nine in ten flows to an endpoint that certainly speaks
 /// a protocol speak it too. A flow with no evidence of its own is not lifted.
 static COMPANY: Family = Family { id: "flow.company", cap: Bits::whole(13) };
+
+/// The same two hosts certainly speak what prepares this protocol: IKE agreed on keys between them, and both answered. Of
+/// what looks like ESP between such hosts nine in ten are, as with [`COMPANY`]; what has no evidence of its own is not
+/// lifted.
+static HERALD: Family = Family { id: "flow.herald", cap: Bits::whole(13) };
 
 /// A flow with what the merge found out.
 #[derive(Debug)]
@@ -152,6 +158,29 @@ impl Merged {
         (self.ended.flow.end(self.server), key.transport, key.tunnel)
     }
 
+    /// The mark of the two hosts, in a tunnel or none: what IKE between them and their ESP have in common.
+    fn hosts(&self) -> u64 {
+        let key = &self.ended.flow.key;
+        let (a, b) = (key.low.ip.min(key.high.ip), key.low.ip.max(key.high.ip));
+        let tunnel = key.tunnel.map_or(0, |t| 1 << 40 | (t.kind as u64) << 32 | u64::from(t.id.unwrap_or(0)));
+        protocol::link("hosts", &[&a.0[..], &b.0, &tunnel.to_be_bytes()].concat())
+    }
+
+    /// What the flow may have in common with others: the marks of its session, and that of its hosts.
+    pub(super) fn marks(&self) -> Vec<u64> {
+        let decision = self.ended.decision.as_deref();
+        decision.iter().flat_map(|d| d.links.iter().copied()).chain([self.hosts()]).collect()
+    }
+
+    /// What both sides certainly speak here: the named protocol and those that go along.
+    fn spoken(&self) -> impl Iterator<Item = &'static str> {
+        let both = |d: &&Decision| {
+            d.band == Some(Band::Certain) && Dir::BOTH.iter().all(|dir| *dir.of(&d.spoke) || *dir.of(&d.implied))
+        };
+        let decision = self.ended.decision.as_deref().filter(both);
+        decision.into_iter().flat_map(|d| d.protocol.into_iter().chain(d.also.iter().copied()))
+    }
+
     fn certain(&self) -> Option<(&'static str, u64)> {
         let decision = self.ended.decision.as_ref().filter(|d| d.band == Some(Band::Certain))?;
         Some((decision.protocol?, self.ended.flow.first_frame))
@@ -165,11 +194,13 @@ fn join(merged: &mut [Merged]) {
     merged.iter_mut().for_each(|flow| company.lift(flow));
 }
 
-/// What certain flows are, by session and by server; with the frame in which they began.
+/// What certain flows are, by session, by server and, where they prepare others, by hosts; with the frame in which they
+/// began.
 #[derive(Debug, Default)]
 pub(super) struct Company {
     by_link: HashMap<u64, (&'static str, u64)>,
     by_server: HashMap<End, (&'static str, u64)>,
+    by_hosts: HashMap<u64, (&'static str, u64)>,
 }
 
 impl Company {
@@ -183,36 +214,42 @@ impl Company {
         for &link in flow.ended.decision.iter().flat_map(|d| &d.links) {
             self.by_link.entry(link).or_insert(certain);
         }
+        if let Some(name) = flow.spoken().find(|name| is_herald(name)) {
+            self.by_hosts.entry(flow.hosts()).or_insert((name, flow.ended.flow.first_frame));
+        }
     }
 
-    /// Lends weight to a flow that is suspected to be what a certain one is. A flow is lifted once.
+    /// Lends weight to a flow that is suspected to be what a certain one is, or what a certain one prepares. A flow is
+    /// lifted once.
     pub(super) fn lift(&self, flow: &mut Merged) {
         let server = self.by_server.get(&flow.server_end()).copied();
+        let herald = self.by_hosts.get(&flow.hosts()).copied();
         let Some(decision) = flow.ended.decision.as_deref_mut() else { return };
-        let lifted = decision.evidence.iter().any(|e| std::ptr::eq(e.family, &raw const COMPANY));
+        let lifted = decision.evidence.iter().any(|e| *e.family == COMPANY || *e.family == HERALD);
         if decision.band == Some(Band::Certain) || lifted {
             return;
         }
         let Some(best) = decision.protocol.or(decision.suspected) else { return };
         let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
-        match (linked.filter(|(name, _)| *name == best), server.filter(|(name, _)| *name == best)) {
-            (Some((_, frame)), _) => lift(decision, best, frame, "another flow carries the same session"),
-            (None, Some((_, frame))) => lift(decision, best, frame, "another flow to the same server"),
-            (None, None) => {}
-        }
+        let same = |(name, _): &(&str, u64)| *name == best;
+        let (family, frame, text) = if let Some((_, frame)) = linked.filter(same) {
+            (&COMPANY, frame, format!("another flow carries the same session and is certainly {best}"))
+        } else if let Some((_, frame)) = server.filter(same) {
+            (&COMPANY, frame, format!("another flow to the same server is certainly {best}"))
+        } else if let Some((name, frame)) = herald.filter(|(name, _)| heralds(name, best)) {
+            (&HERALD, frame, format!("the same two hosts certainly speak {name}, and both answered"))
+        } else {
+            return;
+        };
+        decision.evidence.push(Evidence { family, bits: family.cap, frames: vec![frame], text: text.into() });
+        let odds = decision.odds + family.cap;
+        decision.set_odds(best, odds, protocol::evidence::sum(&decision.evidence));
     }
 
     /// How much is known.
     pub(super) fn len(&self) -> usize {
-        self.by_link.len() + self.by_server.len()
+        self.by_link.len() + self.by_server.len() + self.by_hosts.len()
     }
-}
-
-fn lift(decision: &mut Decision, best: &'static str, frame: u64, what: &str) {
-    let text = format!("{what} is certainly {best}");
-    decision.evidence.push(Evidence { family: &COMPANY, bits: COMPANY.cap, frames: vec![frame], text: text.into() });
-    let odds = decision.odds + COMPANY.cap;
-    decision.set_odds(best, odds, crate::protocol::evidence::sum(&decision.evidence));
 }
 
 /// The judged record of a flow.

@@ -3,6 +3,7 @@
 mod announced;
 pub mod board;
 mod claimed;
+mod decrypted;
 mod duplicate;
 mod hidden;
 mod intake;

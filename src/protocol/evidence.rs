@@ -160,6 +160,19 @@ pub fn goes_along(name: &str, other: &str) -> bool {
     COMPANIONS.contains(&(name, other))
 }
 
+/// A protocol that prepares flows of another between the same two hosts: IKE agrees on what ESP then carries.
+const HERALDS: &[(&str, &str)] = &[("ike", "esp-in-udp"), ("ike", "esp-in-tcp")];
+
+/// Whether flows of something are to be expected between hosts that speak `name`.
+pub fn is_herald(name: &str) -> bool {
+    HERALDS.iter().any(|(herald, _)| *herald == name)
+}
+
+/// Whether flows of `other` are to be expected between hosts that speak `name`.
+pub fn heralds(name: &str, other: &str) -> bool {
+    HERALDS.contains(&(name, other))
+}
+
 /// A candidate for a flow.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate {

@@ -153,7 +153,8 @@ pub struct IpProto {
 }
 
 /// Frames, counted once each by their outermost fate: received = classified + other + malformed + filtered +
-/// dropped_queue. Kernel and interface drops stand outside. `truncated` and `duplicates` are properties and no fates.
+/// dropped_queue. Kernel and interface drops stand outside. `truncated`, `duplicates` and `decrypted` are properties and no
+/// fates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
     /// Frames read.
@@ -176,6 +177,8 @@ pub struct Counts {
     pub truncated: u64,
     /// With a packet in it that was seen before, on another interface or mirror port.
     pub duplicates: u64,
+    /// Seen as ESP and decrypted as well, where the capture was made on an IPsec endpoint.
+    pub decrypted: u64,
 }
 
 impl Counts {
@@ -191,6 +194,7 @@ impl Counts {
         self.dropped_interface += other.dropped_interface;
         self.truncated += other.truncated;
         self.duplicates += other.duplicates;
+        self.decrypted += other.decrypted;
     }
 
     /// Whether every received frame has exactly one fate.

@@ -65,7 +65,8 @@ pub const SHAPELESS: &[Suite] =
 #[derive(Clone, Debug)]
 pub struct Sender {
     pub spi: u32,
-    pub next: u32,
+    /// The next number; the packet shows its low half.
+    pub next: u64,
     suite: Suite,
     salt: u64,
     fixed: [u8; 16],
@@ -78,18 +79,18 @@ impl Sender {
         let spi = (random.next() >> 32) as u32 | 0x100;
         let mut fixed = [0; 16];
         random.fill(&mut fixed);
-        Self { spi, next: first, suite, salt: random.next(), fixed }
+        Self { spi, next: u64::from(first), suite, salt: random.next(), fixed }
     }
 
     /// The next ESP packet around `inner`.
     pub fn packet(&mut self, inner: &[u8], random: &mut Random) -> Vec<u8> {
         let mut packet = self.spi.to_be_bytes().to_vec();
-        packet.extend(self.next.to_be_bytes());
-        let number = u64::from(self.next);
+        packet.extend((self.next as u32).to_be_bytes());
+        let number = self.next;
         match self.suite.iv {
             Iv::None => {}
             Iv::Xor => packet.extend((self.salt ^ number).to_be_bytes()),
-            Iv::Counter => packet.extend((number - 1).to_be_bytes()),
+            Iv::Counter => packet.extend(number.wrapping_sub(1).to_be_bytes()),
             Iv::Random(len) => packet.extend(noise(len, random)),
             Iv::Fixed => packet.extend(self.fixed),
         }
@@ -101,7 +102,7 @@ impl Sender {
             packet.extend(noise(clear.len(), random));
         }
         packet.extend(noise(self.suite.icv, random));
-        self.next = self.next.wrapping_add(1);
+        self.next += 1;
         packet
     }
 }

@@ -46,6 +46,7 @@ fn word(session: &[u64; 4], side: usize) -> [u8; 4] {
 pub const KINDS: &[Kind] = &[
     Kind { needs_both: false, name: "noise", make: |_, _, _, r| after(&[], r) },
     Kind { needs_both: false, name: "noise, one size", make: |_, _, _, r| noise(r, 128) },
+    Kind { needs_both: false, name: "noise, 4-aligned", make: |_, _, _, r| after4(&[], r) },
     Kind {
         needs_both: false,
         name: "noise in blocks of 16",
@@ -118,6 +119,17 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         needs_both: false,
+        name: "SRTP, 10-byte tag",
+        make: |s, side, n, r| {
+            let sequence = (s[2] as u16).wrapping_add(n as u16);
+            let mut packet =
+                after4(&[&[0x80, 96], &sequence.to_be_bytes(), &(n * 160).to_be_bytes(), &word(s, side)], r);
+            packet.extend(noise(r, 10));
+            packet
+        },
+    },
+    Kind {
+        needs_both: false,
         name: "WireGuard data",
         make: |s, side, n, r| {
             let len = 16 * (1 + r.below(8));
@@ -145,6 +157,11 @@ pub const KINDS: &[Kind] = &[
             let peer = [s[side] as u8, s[2] as u8, s[3] as u8];
             [&[0x48][..], &peer, &n.to_be_bytes(), &noise(r, 32)].concat()
         },
+    },
+    Kind {
+        needs_both: false,
+        name: "OpenVPN P_DATA_V2, 4-aligned",
+        make: |_, _, n, r| after4(&[&[0x48, 0, 0, 3], &n.to_be_bytes()], r),
     },
     Kind {
         needs_both: false,
@@ -228,6 +245,14 @@ pub const KINDS: &[Kind] = &[
             let body = [at(0), at(1), at(2), at(3), at(4), at(5)].concat();
             let _ = r;
             [&word(s, side)[..], &n.to_be_bytes(), &body].concat()
+        },
+    },
+    Kind {
+        needs_both: false,
+        name: "game: magic, counter, acknowledgement, noise",
+        make: |s, side, n, r| {
+            let acknowledged = n.wrapping_sub(1 - side as u32);
+            after4(&[&word(s, side), &n.to_be_bytes(), &acknowledged.to_be_bytes()], r)
         },
     },
     Kind {

@@ -6,3 +6,4 @@ pub mod esp;
 pub mod flows;
 pub mod lookalikes;
 pub mod mutate;
+pub mod needed;

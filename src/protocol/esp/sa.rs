@@ -77,6 +77,22 @@ pub(super) enum Rule {
     Minus,
 }
 
+impl Rule {
+    /// What is constant when an IV follows the rule.
+    fn salt(self, iv: u64, number: u32) -> u64 {
+        match self {
+            Self::Xor => iv ^ u64::from(number),
+            Self::Minus => iv.wrapping_sub(u64::from(number)),
+        }
+    }
+}
+
+/// Whether a stack is known to have such a constant. A salt is random; counters with a start of their own are not known
+/// of any stack, but of other protocols.
+fn is_known(rule: Rule, salt: u64) -> bool {
+    (salt as i64).unsigned_abs() <= NEAR || (rule == Rule::Xor && is_random((salt >> 32) as u32))
+}
+
 /// An IV that follows the sequence number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Iv {
@@ -90,9 +106,20 @@ pub(super) struct Iv {
 }
 
 impl Iv {
+    /// Whether three of four packets agree, and two at least.
+    fn is_enough(&self) -> bool {
+        self.agree >= 2 && self.agree * 4 >= self.of * 3
+    }
+
     /// Whether the constant has a random upper half.
     pub(super) fn has_salt(&self) -> bool {
         is_random((self.salt >> 32) as u32)
+    }
+
+    /// Whether it counts exactly as stacks do: DPDK takes the sequence number itself, FreeBSD counts packets from 0 while
+    /// sequence numbers start at 1.
+    pub(super) fn counts_as_usual(&self) -> bool {
+        self.salt == 0 || (self.rule == Rule::Minus && self.salt == u64::MAX)
     }
 }
 
@@ -107,9 +134,10 @@ impl<'a> Sa<'a> {
         self.tally.map_or(0, |t| u64::from(t.packets)).max(self.packets.len() as u64)
     }
 
-    /// Frames of the first few packets.
+    /// Frames of the first few packets; of an SA whose packets were not kept, the first and the last.
     pub(super) fn frames(&self) -> impl Iterator<Item = u64> + use<'_, 'a> {
-        self.packets.iter().map(|p| p.frame)
+        let counted = self.tally.filter(|_| self.packets.is_empty()).map(|t| [t.frames.0, t.frames.1]);
+        self.packets.iter().map(|p| p.frame).chain(counted.into_iter().flatten())
     }
 
     /// What the sequence numbers did. Put in order first, since packets overtake each other and captures repeat them.
@@ -126,7 +154,7 @@ impl<'a> Sa<'a> {
             sequence.large += u32::from(step > SMALL);
         }
         sequence.range = (numbers.first().copied().unwrap_or(0), numbers.last().copied().unwrap_or(0));
-        sequence.exact = ones * 2 >= sequence.small;
+        sequence.exact = sequence.small > 0 && ones * 2 >= sequence.small;
         sequence.gapless = sequence.large == 0 && sequence.small == ones;
         if falls {
             sequence.large = u32::MAX / 8;
@@ -173,31 +201,37 @@ impl<'a> Sa<'a> {
 
     /// How the first eight bytes of the body follow the sequence number, if they do in three of four packets.
     pub(super) fn iv(&self) -> Option<Iv> {
-        [Rule::Xor, Rule::Minus].into_iter().find_map(|rule| self.iv_by(rule))
+        const RULES: [Rule; 2] = [Rule::Xor, Rule::Minus];
+        RULES.into_iter().find_map(|rule| self.iv_by(rule)).or_else(|| RULES.into_iter().find_map(|r| self.tallied(r)))
+    }
+
+    /// The same for packets that were not kept.
+    fn tallied(&self, rule: Rule) -> Option<Iv> {
+        let next = self.tally?.next;
+        let (iv, number) = next.first?;
+        let salt = rule.salt(iv, number);
+        let agree = match rule {
+            Rule::Xor => next.xor,
+            Rule::Minus => next.minus,
+        };
+        let iv = Iv { rule, salt, agree: 1 + agree as usize, of: 1 + next.of as usize };
+        (is_known(rule, salt) && iv.is_enough()).then_some(iv)
     }
 
     fn iv_by(&self, rule: Rule) -> Option<Iv> {
         let mut salts: Vec<(u64, u32)> = Vec::with_capacity(self.packets.len());
         for packet in &self.packets {
             let (iv, number) = (packet.esp.iv8()?, packet.esp.sequence());
-            let salt = match rule {
-                Rule::Xor => iv ^ u64::from(number),
-                Rule::Minus => iv.wrapping_sub(u64::from(number)),
-            };
+            let salt = rule.salt(iv, number);
             if salts.iter().all(|(_, n)| *n != number) {
                 salts.push((salt, number));
             }
         }
         let of = salts.len();
-        // A salt is random; counters with a start of their own are not known of any stack, but of other protocols.
-        let near = |salt: u64| (salt as i64).unsigned_abs() <= NEAR;
         let agreeing = |salt: u64| salts.iter().filter(|(s, _)| *s == salt).count();
-        let known = salts
-            .iter()
-            .map(|(salt, _)| *salt)
-            .filter(|salt| near(*salt) || (rule == Rule::Xor && is_random((*salt >> 32) as u32)));
+        let known = salts.iter().map(|(salt, _)| *salt).filter(|salt| is_known(rule, *salt));
         let (agree, salt) = known.map(|salt| (agreeing(salt), salt)).max()?;
-        (agree >= 2 && agree * 4 >= of * 3).then_some(Iv { rule, salt, agree, of })
+        Some(Iv { rule, salt, agree, of }).filter(Iv::is_enough)
     }
 
     /// Whether the capture cut the bodies so short that only the front of an explicit IV is visible, which does not change.
@@ -205,6 +239,19 @@ impl<'a> Sa<'a> {
         let mut bodies = self.packets.iter().map(|p| p.esp.body());
         let Some(first) = bodies.next() else { return false };
         (4..8).contains(&first.len()) && self.sequence().small >= 2 && bodies.all(|b| b == first)
+    }
+
+    /// Whether what is visible behind an IV of eight bytes is noise, two packets and 32 bytes at least.
+    pub(super) fn hides_the_rest(&self) -> bool {
+        let mut noise = Noise::default();
+        let mut numbers = Vec::new();
+        for packet in self.packets.iter().take(4) {
+            if !numbers.contains(&packet.esp.sequence()) {
+                numbers.push(packet.esp.sequence());
+                noise.add(packet.esp.body().get(8..).unwrap_or_default());
+            }
+        }
+        numbers.len() >= 2 && noise.total >= 32 && noise.is_even()
     }
 
     /// Nanoseconds between the first packet kept and the last.

@@ -3,10 +3,10 @@
 use super::family::{FOREIGN, IKE, IKE_CUT, KEEPALIVE, MARKER};
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
-use crate::flow::{Datagram, Dir, Head};
+use crate::flow::{Datagram, Dir, Head, PrefixTally, Tally};
 use crate::packet::Transport;
 use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, ike};
-use crate::wire::esp::{Encapsulated, Esp};
+use crate::wire::esp::{Encapsulated, Esp, FIRST_SPI, SHORTEST};
 
 /// The recogniser.
 #[derive(Debug)]
@@ -66,7 +66,15 @@ fn is_worth_a_look(head: &Head<'_>) -> bool {
             *place = word;
         }
     }
-    false
+    // With hundreds of SAs no two of the packets kept need have the same SPI.
+    Dir::BOTH.iter().filter_map(|dir| head.tally(*dir)).flat_map(Tally::prefixes).any(may_be_sa)
+}
+
+/// Whether all packets behind a first word may be ESP of one SA, and count.
+fn may_be_sa(tally: &PrefixTally) -> bool {
+    let mut classes = tally.lengths.by_mod16.iter().enumerate();
+    let legal = classes.all(|(class, &n)| n == 0 || class % 4 == 0) && tally.lengths.range.0 as usize >= SHORTEST;
+    legal && u32::from_be_bytes(tally.prefix) >= FIRST_SPI && tally.steps_one + tally.steps_small > 0
 }
 
 /// Whether neither ESP nor IKE can come of this flow: at least four datagrams, and at least half of all, can be neither.
@@ -126,9 +134,15 @@ fn associations<'a>(head: &Head<'a>, kinds: &[(Datagram<'a>, Kind<'a>)]) -> Vec<
         Some(Seen { frame: d.frame, time: d.time, dir: d.dir, len, esp })
     });
     let mut sas = sa::group(packets);
-    for sa in &mut sas {
-        let tally = head.tally(sa.dir);
-        sa.tally = tally.and_then(|t| t.prefixes().iter().find(|p| p.prefix == sa.spi.to_be_bytes()));
+    for dir in Dir::BOTH {
+        for tally in head.tally(dir).into_iter().flat_map(Tally::prefixes) {
+            let spi = u32::from_be_bytes(tally.prefix);
+            match sas.iter_mut().find(|sa| sa.dir == dir && sa.spi == spi) {
+                Some(sa) => sa.tally = Some(tally),
+                None if may_be_sa(tally) => sas.push(Sa { dir, spi, packets: Vec::new(), tally: Some(tally) }),
+                None => {}
+            }
+        }
     }
     let impossible = |sa: &Sa<'_>| {
         let same = |d: &Datagram<'_>| d.dir == sa.dir && d.bytes.starts_with(&sa.spi.to_be_bytes());

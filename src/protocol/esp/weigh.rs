@@ -1,6 +1,9 @@
 //! From security associations to evidence: what ESP in UDP and in TCP have in common.
 
-use super::family::{BODY, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, IV_TWICE, LENGTHS, SEQUENCE, START, WORD};
+use super::family::{
+    BODY, COUNTED_TWICE, DIRECTIONS, INNER, INNER_HEADER, IV, IV_COUNTER, IV_NEAR, IV_TWICE, LENGTHS, SEQUENCE, START,
+    WORD,
+};
 use super::inner::{self, Inner};
 use super::sa::{Body, Iv, Rule, Sa, Seen};
 use crate::flow::Dir;
@@ -25,7 +28,9 @@ pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
     let structured = structure(sas, &mut say);
     weighed.variant = structured;
     if !counting.is_empty() {
-        say(&SEQUENCE, sequence_bits(&counting), frames(&counting), sequence_text(&counting));
+        let twice = counting.iter().any(|sa| sa.iv().is_some_and(|iv| !iv.has_salt()));
+        let most = if twice { COUNTED_TWICE } else { SEQUENCE.cap };
+        say(&SEQUENCE, sequence_bits(&counting).min(most), frames(&counting), sequence_text(&counting));
         directions(sas, &counting, &mut say);
         if let Some(class) = lengths(&counting, structured.is_some(), &mut say) {
             weighed.variant = weighed.variant.or(class);
@@ -169,11 +174,12 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
         return Some("null");
     }
     let ivs: Vec<(&Sa<'_>, Iv)> = sas.iter().filter_map(|sa| sa.iv().map(|iv| (sa, iv))).collect();
-    let (_, best) = ivs.iter().max_by_key(|(_, iv)| (iv.has_salt(), iv.agree))?;
+    let (sa, best) = ivs.iter().max_by_key(|(_, iv)| (iv.has_salt(), iv.agree))?;
     let bits = match (best.has_salt(), best.agree) {
         (true, 2) => IV_TWICE,
         (true, _) => IV.cap,
-        (false, _) => IV_COUNTER,
+        (false, _) if best.counts_as_usual() && sa.hides_the_rest() => IV_COUNTER,
+        (false, _) => IV_NEAR,
     };
     let (agree, of): (usize, usize) = (ivs.iter().map(|i| i.1.agree).sum(), ivs.iter().map(|i| i.1.of).sum());
     let how = match best.rule {

@@ -408,6 +408,8 @@ struct Frames {
     dropped_interface: u64,
     truncated: u64,
     duplicates: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    decrypted: u64,
 }
 
 impl From<Counts> for Frames {
@@ -423,6 +425,7 @@ impl From<Counts> for Frames {
             dropped_interface,
             truncated,
             duplicates,
+            decrypted,
         } = counts;
         Self {
             received,
@@ -435,6 +438,7 @@ impl From<Counts> for Frames {
             dropped_interface,
             truncated,
             duplicates,
+            decrypted,
         }
     }
 }
