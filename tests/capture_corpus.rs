@@ -42,8 +42,8 @@ fn read(path: &Path, packets: &mut Vec<Packet>) {
             assert_eq!((frame.number, frame.data.len()), (number, reference.len as usize));
             packets.clear();
             let fate = parser.parse(&frame, reference.start, packets);
-            // Earlier fragments may be given up meanwhile; they have their own frame's number.
-            let own = packets.iter().any(|packet| packet.frame == number);
+            // Earlier fragments may be given up meanwhile; they have their own frame's number. A refusal is told beside.
+            let own = packets.iter().any(|packet| packet.frame == number && !packet.refused);
             assert_eq!(fate == Fate::Flows, own, "{} {number} {fate:?}", path.display());
         }
     }
