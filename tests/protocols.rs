@@ -124,10 +124,10 @@ fn every_protocol_has_a_row_in_the_claims() {
     for protocol in ALL {
         let rows: Vec<_> = claims::all().iter().filter(|row| named(row, protocol.name())).collect();
         assert!(!rows.is_empty(), "{} has no row in the claims", protocol.name());
-        let unregistered = rows.iter().any(|row| row.service == "-");
+        let unregistered = rows.iter().any(|row| row.service == claims::UNREGISTERED);
         assert!(!unregistered || rows.len() == 1, "{} has a service, and a row that says it has none", protocol.name());
     }
-    assert!(claims::all().iter().all(|row| row.service != "-" || !row.note.is_empty()));
+    assert!(claims::all().iter().all(|row| row.service != claims::UNREGISTERED || !row.note.is_empty()));
 }
 
 /// A small generator (xorshift), so that the payloads are the same in every run.

@@ -95,7 +95,11 @@ fn the_table_of_protocols_is_current() {
             .map(|row| {
                 let transport = row.proto.map_or(String::new(), |p| format!("/{}", p.name()));
                 let mark = if row.wrapper.contains(&name) { "in " } else { "" };
-                if row.service == "-" { row.note.to_owned() } else { format!("{mark}{}{transport}", row.service) }
+                if row.service == claims::UNREGISTERED {
+                    row.note.to_owned()
+                } else {
+                    format!("{mark}{}{transport}", row.service)
+                }
             })
             .collect();
         services.sort_by_key(|s| s.starts_with("in "));

@@ -114,4 +114,11 @@ mod tests {
         let finding = replay::expect(&Dtls, "openssl-1.2.pcap", Band::Certain);
         assert_eq!((finding.server, finding.variant.as_deref()), (Some(Dir::Responder), Some("1.2")));
     }
+
+    #[test]
+    fn both_forms_of_openconnect_are_recognised() {
+        for (file, version) in [("openconnect-0.9.pcap", "0.9"), ("openconnect-1.2.pcap", "1.2")] {
+            assert_eq!(replay::expect(&Dtls, file, Band::Certain).variant.as_deref(), Some(version));
+        }
+    }
 }

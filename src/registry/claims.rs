@@ -28,6 +28,9 @@ pub struct ClaimRow {
     pub note: &'static str,
 }
 
+/// In place of a service's name: no service is registered for the row's protocol, and the note says where it is met.
+pub const UNREGISTERED: &str = "-";
+
 static CLAIMS: LazyLock<Vec<ClaimRow>> = LazyLock::new(|| {
     let mut rows: Vec<ClaimRow> = include_str!("data/claims.tsv").lines().skip(1).filter_map(parse).collect();
     // Rows for one transport come before those for any.
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn every_service_is_registered_with_a_port() {
-        for row in all() {
+        for row in all().iter().filter(|row| row.service != UNREGISTERED) {
             let registered = Registry::embedded().by_service(row.service).any(|found| {
                 found.name == row.service
                     && found.ports.is_some()
@@ -114,7 +117,8 @@ mod tests {
 
     #[test]
     fn rows_are_consistent() {
-        for pair in all().windows(2) {
+        let registered: Vec<_> = all().iter().filter(|row| row.service != UNREGISTERED).collect();
+        for pair in registered.windows(2) {
             assert!((pair[0].service, pair[0].proto) != (pair[1].service, pair[1].proto), "{} twice", pair[0].service);
         }
         for row in all() {
