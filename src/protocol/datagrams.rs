@@ -30,6 +30,12 @@ pub(super) struct Reading<'a, T> {
     hopeless: bool,
 }
 
+/// Whether a datagram is among those that may decide that its side is hopeless. What goes along with a protocol keeps hope up
+/// only there: later ones would take an exclusion back.
+pub(super) fn decides(datagram: &Datagram<'_>) -> bool {
+    datagram.nth < HOPELESS
+}
+
 /// Reads the kept datagrams of `head`. A head of a TCP flow has none.
 ///
 /// `read` must do its cheapest test first: it is called for every kept datagram of every flow.

@@ -36,18 +36,19 @@ impl Protocol for Dtls {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let mut company = 0;
+        let (mut company, mut early) = (0, false);
         let reading = datagrams::read(head, |d| match d.bytes {
             [20..=26, 0xfe | 1, ..] if d.len > 13 => Records::new(d.bytes, d.len),
             // STUN, TURN and RTP share the flow (RFC 7983), and so do DTLS 1.3's encrypted records.
             [0..=3 | 0x20..=0x4f | 0x80..=0xbf, ..] => {
                 company += 1;
+                early |= datagrams::decides(d);
                 None
             }
             _ => None,
         });
         if reading.hits.is_empty() {
-            return if company > 0 { Assessment::NotNow } else { reading.nothing() };
+            return if early { Assessment::NotNow } else { reading.nothing() };
         }
         let foreign = reading.misses.iter().sum::<u64>().saturating_sub(company);
         if foreign > reading.hits.len() as u64 {

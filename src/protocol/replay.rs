@@ -134,8 +134,12 @@ fn each_capture_gets_its_own_name_only() {
     for protocol in ALL {
         let Ok(files) = std::fs::read_dir(testdata(protocol.name())) else { continue };
         for file in files.flatten().filter(|f| f.path().extension().is_some_and(|e| e == "pcap")) {
-            let names: Vec<_> = flows(&file.path()).iter().filter_map(named).map(|(n, _)| n).collect();
-            if !names.contains(&protocol.name()) {
+            let flows = flows(&file.path());
+            let names: Vec<_> = flows.iter().filter_map(named).map(|(n, _)| n).collect();
+            // What can be suspected at most must at least not be called something else.
+            let bare = file.file_name().to_string_lossy().starts_with("static-key");
+            let suspected = names.is_empty() && (bare || flows.iter().any(|f| finding(*protocol, f).is_some()));
+            if !names.contains(&protocol.name()) && !suspected {
                 wrong.push((file.path(), names));
             }
         }

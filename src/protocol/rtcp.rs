@@ -34,7 +34,7 @@ impl Protocol for Rtcp {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let mut company = 0;
+        let (mut company, mut early) = (0, false);
         let reading = datagrams::read(head, |d| {
             let compound = match d.bytes {
                 [0x80..=0xbf, 192..=213, ..] if d.len >= 8 => Compound::new(d.bytes, d.len),
@@ -43,12 +43,14 @@ impl Protocol for Rtcp {
             // RTP, DTLS and STUN may share the flow (RFC 5761, RFC 7983).
             if compound.is_none() {
                 let media = matches!(d.bytes, [0x80..=0xbf, ..]) && Packet::new(d.bytes, d.len).is_some();
-                company += u64::from(media || matches!(d.bytes, [0..=3 | 20..=63, ..]));
+                let goes_along = media || matches!(d.bytes, [0..=3 | 20..=63, ..]);
+                company += u64::from(goes_along);
+                early |= goes_along && datagrams::decides(d);
             }
             compound
         });
         if reading.hits.is_empty() {
-            return if company > 0 { Assessment::NotNow } else { reading.nothing() };
+            return if early { Assessment::NotNow } else { reading.nothing() };
         }
         let foreign = reading.misses.iter().sum::<u64>().saturating_sub(company);
         if foreign > reading.hits.len() as u64 {

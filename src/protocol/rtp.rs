@@ -86,18 +86,19 @@ impl Protocol for Rtp {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let mut company = 0;
+        let (mut company, mut early) = (0, false);
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x80..=0xbf, ..] if d.len >= 12 => Packet::new(d.bytes, d.len),
             // RTCP, DTLS and STUN share the flow (RFC 7983).
             [0..=3 | 20..=63, ..] => {
                 company += 1;
+                early |= datagrams::decides(d);
                 None
             }
             _ => None,
         });
         if reading.hits.is_empty() {
-            return if company > 0 { Assessment::NotNow } else { reading.nothing() };
+            return if early { Assessment::NotNow } else { reading.nothing() };
         }
         let runs = Dir::BOTH.map(|dir| run(&reading, dir));
         let foreign = (reading.misses.iter().sum::<u64>() as i32 - company).max(0);

@@ -296,8 +296,8 @@ mod tests {
                 }
             }
         }
-        // OpenVPN with a static key has no header at all, and tinc encrypts its own.
-        let headless = ["openvpn", "openvpn-static-key", "tinc"];
+        // OpenVPN with a static key has no header at all, and tinc encrypts its own. FTP carried a file of random bytes.
+        let headless = ["ftp", "openvpn", "openvpn-static-key", "tinc"];
         assert!(called.iter().all(|name| headless.contains(&name.as_str())), "{called:?}");
         assert!(called.contains("openvpn-static-key"), "{called:?}");
     }
