@@ -262,9 +262,9 @@ mod tests {
             names
         };
         let bytes = Some(150);
-        assert_eq!(names(Rotation { bytes, ..Rotation::default() }, 4), ["f", "f1", "f2"]);
+        assert_eq!(names(Rotation { bytes, ..Rotation::default() }, 3), ["f", "f1", "f2"]);
         let ring = Rotation { bytes, files: Some(11), ..Rotation::default() };
-        assert_eq!(names(ring, 4), ["f00", "f01", "f02"]);
+        assert_eq!(names(ring, 3), ["f00", "f01", "f02"]);
         assert_eq!(names(Rotation { files: Some(2), ..ring }, 9), ["f0", "f1"]);
     }
 
