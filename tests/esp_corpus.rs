@@ -31,7 +31,7 @@ fn is_ike(piece: &Piece) -> bool {
     length == Some(piece.len - at) && field(17, 18).is_some_and(|v| matches!(v, [0x10 | 0x20]))
 }
 
-/// Whether a flow has what issue 5 asks to be found: three ESP packets each way, or three of an AEAD cipher or eight others
+/// Whether a flow has enough to be found: three ESP packets each way, or three of an AEAD cipher or eight others
 /// in one direction.
 fn suffices(pieces: &[Piece], aead: bool) -> bool {
     let esp = |dir: Dir| {

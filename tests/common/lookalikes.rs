@@ -42,7 +42,7 @@ fn word(session: &[u64; 4], side: usize) -> [u8; 4] {
     ((session[side] >> 8) as u32 | 0x100).to_be_bytes()
 }
 
-/// The kinds that issue 5 names, and a few more.
+/// Kinds that share something of the shape of ESP.
 pub const KINDS: &[Kind] = &[
     Kind { needs_both: false, name: "noise", make: |_, _, _, r| after(&[], r) },
     Kind { needs_both: false, name: "noise, one size", make: |_, _, _, r| noise(r, 128) },
