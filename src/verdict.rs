@@ -235,7 +235,7 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
             if !assigned {
                 return Judgement::because(Unverifiable, Reason::NoClaim);
             }
-            match doubt(&rows, seen) {
+            match doubt(claim, &rows, seen) {
                 Some(reason) => Judgement::because(Unverifiable, reason),
                 None => Judgement::plain(Contradicted),
             }
@@ -273,12 +273,12 @@ fn judge_named(name: &'static str, rows: &[Row<'_>]) -> Judgement {
 }
 
 /// Why an unnamed flow on an assigned port does not contradict the claim; `None` if it does.
-fn doubt(rows: &[Row<'_>], seen: &Observation<'_>) -> Option<Reason> {
+fn doubt(claim: &Claim<'_>, rows: &[Row<'_>], seen: &Observation<'_>) -> Option<Reason> {
     let no_format = |row: &Option<&ClaimRow>| row.is_some_and(|r| r.no_public_format.is_some());
     if rows.iter().all(|(_, row)| no_format(row)) {
         return Some(Reason::NoPublicFormat);
     }
-    let satisfiers: Vec<_> = rows.iter().filter_map(|(_, row)| *row).flat_map(|r| &r.satisfied_by).collect();
+    let satisfiers: Vec<_> = satisfiers(claim, seen.transport).collect();
     let rowless = rows.iter().any(|(_, row)| row.is_none_or(|r| r.satisfied_by.is_empty()));
     if rowless || satisfiers.iter().any(|name| protocol::index(name).is_none()) {
         return Some(Reason::NoRecogniser);

@@ -91,3 +91,21 @@ fn media_of_a_stream_are_filed_under_rtsp_over_another_transport() {
     assert_eq!(rows(&captured), [("8554/tcp".to_owned(), BTreeSet::from(["rtsp", "rtp", "rtcp"]))]);
     assert_eq!(captured.rows.iter().next().unwrap().verdict(), Verdict::Match);
 }
+
+#[test]
+fn what_its_bytes_exclude_is_not_named_by_an_announcement() {
+    let mut capture = bytes("sip/call.pcap");
+    let mut at = 24;
+    while let Some(len) = capture.get(at + 8..at + 12) {
+        let end = at + 16 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
+        // Ethernet, IPv4 and UDP without options; of RTP and RTCP the version is spoilt.
+        let payload = &mut capture[at + 16 + 42..end];
+        if payload.first().is_some_and(|byte| byte >> 6 == 2) {
+            payload.iter_mut().for_each(|byte| *byte ^= 0x5a);
+        }
+        at = end;
+    }
+    let captured = judged(capture, 0);
+    let records = captured.records(Registry::embedded());
+    assert_eq!(records.filter(|r| r.protocol() == "rtp").count(), 0);
+}

@@ -224,9 +224,13 @@ impl Undecided {
             self.weigh();
         }
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
-        if self.band.is_none() && self.complete(self.head.transport()) {
-            let rest = if self.skipped { claimed } else { ProtocolSet::EMPTY };
-            self.ask(rest.union(&ask::heed_end()), None, ended);
+        if self.band.is_none() {
+            let mut rest = ask::expected();
+            if self.complete(self.head.transport()) {
+                let passed_over = if self.skipped { claimed } else { ProtocolSet::EMPTY };
+                rest = rest.union(&passed_over).union(&ask::heed_end());
+            }
+            self.ask(rest, None, ended);
             self.weigh();
         }
         let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));

@@ -14,6 +14,9 @@ use std::net::IpAddr;
 /// Protocols that are told by an announcement alone and have no recogniser, with their references.
 pub const ANNOUNCED_ONLY: &[(&str, &str)] = &[("ftp-data", "RFC 959")];
 
+/// Protocols that an announcement names unless the bytes exclude them.
+pub const EXPECTED: &[&str] = &["rtp", "rtcp"];
+
 /// Whose address belongs to an announced port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Host {

@@ -30,6 +30,15 @@ static STRANGERS: LazyLock<[ProtocolSet; 2]> = LazyLock::new(|| {
 static HEED_END: LazyLock<ProtocolSet> =
     LazyLock::new(|| ALL.iter().enumerate().filter(|(_, p)| p.heeds_end()).map(|(n, _)| n).collect());
 
+/// Whose exclusion counts of every flow without a name, since another flow may have announced it.
+static EXPECTED: LazyLock<ProtocolSet> =
+    LazyLock::new(|| super::announce::EXPECTED.iter().filter_map(|name| super::index(name)).collect());
+
+/// Whose exclusion counts of every flow without a name.
+pub fn expected() -> ProtocolSet {
+    *EXPECTED
+}
+
 /// Who can make something of a datagram that begins like this one.
 pub fn may_read(datagram: &[u8]) -> ProtocolSet {
     let everybody = ProtocolSet::EVERYBODY;
