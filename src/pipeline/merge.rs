@@ -222,14 +222,13 @@ impl Company {
     /// Lends weight to a flow that is suspected to be what a certain one is, or what a certain one prepares. A flow is
     /// lifted once.
     pub(super) fn lift(&self, flow: &mut Merged) {
+        let lifted = |d: &Decision| d.evidence.iter().any(|e| *e.family == COMPANY || *e.family == HERALD);
+        let doubtful = |d: &&Decision| d.band != Some(Band::Certain) && !lifted(d);
+        let decision = flow.ended.decision.as_deref().filter(doubtful);
+        let Some(best) = decision.and_then(|d| d.protocol.or(d.suspected)) else { return };
         let server = self.by_server.get(&flow.server_end()).copied();
         let herald = self.by_hosts.get(&flow.hosts()).copied();
         let Some(decision) = flow.ended.decision.as_deref_mut() else { return };
-        let lifted = decision.evidence.iter().any(|e| *e.family == COMPANY || *e.family == HERALD);
-        if decision.band == Some(Band::Certain) || lifted {
-            return;
-        }
-        let Some(best) = decision.protocol.or(decision.suspected) else { return };
         let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
         let same = |(name, _): &(&str, u64)| *name == best;
         let (family, frame, text) = if let Some((_, frame)) = linked.filter(same) {
