@@ -64,6 +64,7 @@ impl fmt::Display for Enforced {
 pub fn attribution(user: &str, kill: bool) -> Result<(), String> {
     let user = if user::is_root() { Some(User::find(user)?) } else { None };
     user::keep_to_look(user.as_ref())?;
+    user::end_with_parent()?;
     calls::restrict_to_look(kill)
 }
 

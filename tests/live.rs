@@ -180,7 +180,7 @@ fn open_directory() -> tempfile::TempDir {
 
 /// Waits until something is so. Gives up after a while, with whatever fails then.
 fn until(so: impl Fn() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if so() {
             return;
         }
@@ -292,4 +292,35 @@ fn signals_ask_for_a_summary_and_for_new_files() {
     assert_eq!((said.code(), said.out.as_str()), (0, ""), "{}", said.err);
     assert!(text(&path).lines().count() == 1 && text(&path).contains("\"summary\"") && !text(&path).contains("so_far"));
     assert_eq!(text(&moved).lines().count(), 1);
+}
+
+#[test]
+fn announced_ports_and_probes_are_told_while_it_runs() {
+    let Some(net) = Net::new() else { return };
+    let dir = open_directory();
+    let path = dir.path().join("out");
+    let live = net.live(&["-i", "v1", "--every", "500ms", "--out", path.to_str().unwrap()]);
+    let text = || std::fs::read_to_string(&path).unwrap_or_default();
+    let frames = frames(&testdata().join("ftp/transfers.pcap"));
+    net.send(|sender| frames.iter().for_each(|frame| sender.sendpacket(&frame[..]).unwrap()));
+    // Three control connections, and three for data on ports of their own.
+    let row = |text: &str| text.lines().any(|line| line.contains(" 21/tcp ") && line.contains(" 3/6 "));
+    until(|| row(&text()));
+    net.send(|sender| (1..=300).for_each(|port| sender.sendpacket(&datagram(40000, port, b"x")[..]).unwrap()));
+    until(|| text().contains(" knocked at 300 udp ports of "));
+    assert!(row(&text()) && text().contains(" knocked at 300 udp ports of "), "{}", text());
+    assert_eq!(live.interrupt().code(), 0);
+}
+
+#[test]
+fn probes_are_marked_though_their_flows_had_to_go() {
+    let Some(net) = Net::new() else { return };
+    let live = net.live(&[JSONL, &["--max-flows", "64"]].concat());
+    net.send(|sender| (1..=20_000).for_each(|port| sender.sendpacket(&datagram(40000, port, b"x")[..]).unwrap()));
+    let said = live.interrupt();
+    let lines = said.lines();
+    let summary = lines.iter().rfind(|line| line["type"] == "summary").unwrap();
+    assert!(summary["evicted"].as_u64().unwrap() > 15_000, "{summary}");
+    let probes = lines.iter().filter(|line| line["type"] == "port").map(|line| line["probes"].as_u64().unwrap());
+    assert_eq!(probes.sum::<u64>(), 20_000);
 }

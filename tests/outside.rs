@@ -98,3 +98,37 @@ fn processes_figures_and_notifications() {
     assert!(told.iter().filter(|word| *word == "WATCHDOG=1").count() >= 1, "{told:?}");
     assert!(told.iter().any(|word| word.starts_with("STATUS=")), "{told:?}");
 }
+
+#[test]
+fn a_helper_that_hangs_holds_nothing_up() {
+    if !namespace::alone("a_helper_that_hangs_holds_nothing_up") {
+        return;
+    }
+    let (mut child, line, _err) = start(&["--process", "udp"], "");
+    assert!(line.contains("CAP_SYS_PTRACE"), "{line}");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let helper: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
+    let signal = |name: &str, pid: String| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    signal("-STOP", helper.to_string());
+    let server = UdpSocket::bind("127.0.0.1:53").unwrap();
+    for _ in 0..200 {
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.send_to(namespace::QUESTION, server.local_addr().unwrap()).unwrap();
+        server.recv(&mut [0; 512]).unwrap();
+        server.send_to(namespace::ANSWER, client.local_addr().unwrap()).unwrap();
+    }
+    signal("-INT", child.id().to_string());
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    // It comes to its end, with all flows.
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let flows: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let ended = flows.iter().filter(|record| record["protocol"] == "dns" && record["event"] == "end");
+    assert_eq!(ended.count(), 200);
+    // And the helper goes with it, though it was stopped.
+    let gone = (0..500).any(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        std::fs::read_to_string(format!("/proc/{helper}/stat")).map_or(true, |stat| stat.contains(") Z "))
+    });
+    assert!(gone);
+}

@@ -219,11 +219,20 @@ impl Observer for Showing<'_> {
 
     fn tick(&mut self, board: &mut Board<'_>) -> io::Result<()> {
         self.outside.tick(board);
+        if self.control.stopped() {
+            // What is left to do is not to be waited for with the screen taken.
+            restore();
+            return Ok(());
+        }
         let mut changed = false;
         while event::poll(Duration::ZERO)? {
             changed = true;
             match event::read()? {
-                Input::Key(key) if key.kind != KeyEventKind::Release && !self.model.key(key) => self.control.stop(),
+                Input::Key(key) if key.kind != KeyEventKind::Release && !self.model.key(key) => {
+                    self.control.stop();
+                    restore();
+                    return Ok(());
+                }
                 _ => {}
             }
         }

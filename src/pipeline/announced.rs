@@ -47,12 +47,24 @@ impl Heard {
         Self { reader, said: Vec::new() }
     }
 
-    /// Reads a payload.
-    pub(super) fn listen(&mut self, packet: &Packet, sender: Dir, payload: &[u8]) {
-        let room = KEPT - self.said.len().min(KEPT);
-        let said = (self.reader)(payload).into_iter().take(room);
+    /// Reads a payload. Gives how many announcements there were in it.
+    pub(super) fn listen(&mut self, packet: &Packet, sender: Dir, payload: &[u8]) -> usize {
+        let before = self.said.len();
+        let said = (self.reader)(payload).into_iter().take(KEPT.saturating_sub(before));
         let (frame, time) = (packet.frame, packet.time);
         self.said.extend(said.map(|announcement| Said { announcement, frame, time, sender }));
+        self.said.len() - before
+    }
+
+    /// The last `count` announcements.
+    pub(super) fn latest(&self, count: usize) -> Self {
+        let said = self.said.iter().skip(self.said.len().saturating_sub(count)).copied().collect();
+        Self { reader: self.reader, said }
+    }
+
+    /// Adds what was heard later.
+    pub(super) fn append(&mut self, later: Self) {
+        self.said.extend(later.said);
     }
 }
 
@@ -60,60 +72,66 @@ type End = (Endpoint, Transport, Option<Tunnel>);
 
 /// An announcement with all that is known of who made it.
 #[derive(Clone, Copy, Debug)]
-struct Offer {
+pub(super) struct Offer {
     protocol: &'static str,
     /// Whether the flow must speak the protocol visibly and be between the same hosts: nothing else names its port.
-    strict: bool,
+    pub(super) strict: bool,
     hosts: [Ip; 2],
     time: Time,
-    /// The announcing flow's place among the merged.
-    by: usize,
-    announced: Announced,
+    pub(super) announced: Announced,
 }
 
 /// Finds the flows that others announced, names them where their own bytes do not, and files them.
 pub(super) fn settle(merged: &mut [Merged], registry: &Registry) {
-    let offers = offers(merged);
+    let mut offers = Offers::default();
+    for (number, flow) in (1..).zip(merged.iter()) {
+        offers.learn(number, flow, 0);
+    }
     if offers.is_empty() {
         return;
     }
+    let place = |number: u64| usize::try_from(number - 1).unwrap_or(usize::MAX);
     let mut filed = Vec::new();
-    for place in 0..merged.len() {
-        let Some(flow) = merged.get_mut(place) else { return };
-        let Some(offer) = flow.offered(place, &offers) else { continue };
+    for number in 1..=merged.len() as u64 {
+        let Some(flow) = merged.get_mut(place(number)) else { return };
+        let Some(offer) = flow.offered(number, &offers) else { continue };
         if !flow.accept(&offer) {
             continue;
         }
-        filed.push((place, offer.by));
+        filed.push((number, offer.announced.by));
         if offer.strict
-            && let Some(announcer) = merged.get_mut(offer.by)
+            && let Some(announcer) = merged.get_mut(place(offer.announced.by))
         {
             announcer.answered_elsewhere = true;
         }
     }
-    for (place, by) in filed {
-        let inherited = merged.get(by).map(|announcer| merge::record(0, announcer, registry).judgement);
-        if let Some(flow) = merged.get_mut(place) {
+    for (number, by) in filed {
+        let inherited = merged.get(place(by)).map(|announcer| merge::record(0, announcer, registry).judgement);
+        if let Some(flow) = merged.get_mut(place(number)) {
             flow.inherited = inherited;
         }
     }
 }
 
-fn offers(merged: &[Merged]) -> HashMap<End, Vec<Offer>> {
-    let mut offers: HashMap<End, Vec<Offer>> = HashMap::new();
-    for (by, flow) in merged.iter().enumerate() {
+/// What flows announced, by the end that it is for.
+#[derive(Debug, Default)]
+pub(super) struct Offers(HashMap<End, Vec<Offer>>);
+
+impl Offers {
+    /// Takes what the flow of this number announced after its first `known` announcements. Gives how many are known now.
+    pub(super) fn learn(&mut self, number: u64, flow: &Merged, known: usize) -> usize {
         let ended = &flow.ended;
-        let Some(heard) = &ended.heard else { continue };
-        let Some(protocol) = ended.decision.as_ref().and_then(|d| d.protocol) else { continue };
+        let Some(heard) = &ended.heard else { return known };
+        let Some(protocol) = ended.decision.as_ref().and_then(|d| d.protocol) else { return known };
         let spoke = ended.decision.as_ref().is_some_and(|d| *flow.server.of(&d.spoke));
         let key = &ended.flow.key;
         let server = ended.flow.end(flow.server);
-        for said in &heard.said {
+        for said in heard.said.iter().skip(known) {
             let Announcement { protocol: expected, transport, host, port } = said.announcement;
             let strict = port.is_none();
             // What a client alone says may be a probe, unless it is the answer's form that is announced.
             if !spoke && !strict {
-                continue;
+                return known;
             }
             let (sender, receiver) = (ended.flow.end(said.sender), ended.flow.end(said.sender.other()));
             let ip = match host {
@@ -122,32 +140,50 @@ fn offers(merged: &[Merged]) -> HashMap<End, Vec<Offer>> {
                 Host::Named(ip) => ip,
             };
             let end = Endpoint { ip, port: port.unwrap_or(sender.port) };
-            let announced =
-                Announced { by: by as u64 + 1, protocol, frame: said.frame, server, transport: key.transport };
+            let announced = Announced { by: number, protocol, frame: said.frame, server, transport: key.transport };
             let hosts = [sender.ip, receiver.ip];
-            let offer = Offer { protocol: expected, strict, hosts, time: said.time, by, announced };
-            offers.entry((end, transport, key.tunnel)).or_default().push(offer);
+            let offer = Offer { protocol: expected, strict, hosts, time: said.time, announced };
+            self.0.entry((end, transport, key.tunnel)).or_default().push(offer);
+        }
+        heard.said.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets what is too old to matter when more than `most` ends are known, and all if that does not help.
+    pub(super) fn make_room(&mut self, most: usize, now: Time) {
+        if self.0.len() <= most {
+            return;
+        }
+        self.0.retain(|_, offers| {
+            offers.retain(|offer| now.since(offer.time) <= WINDOW);
+            !offers.is_empty()
+        });
+        if self.0.len() > most / 2 {
+            self.0.clear();
         }
     }
-    offers
 }
 
 impl Merged {
     /// The latest announcement of one of the flow's ends before it began.
-    fn offered(&self, place: usize, offers: &HashMap<End, Vec<Offer>>) -> Option<Offer> {
+    pub(super) fn offered(&self, number: u64, offers: &Offers) -> Option<Offer> {
         let flow = &self.ended.flow;
         let hosts = Dir::BOTH.map(|dir| flow.end(dir).ip);
         let timely = |offer: &&Offer| {
             let same = hosts == offer.hosts || hosts == [offer.hosts[1], offer.hosts[0]];
-            offer.by != place && (0..=WINDOW).contains(&flow.first.since(offer.time)) && (same || !offer.strict)
+            let ours = offer.announced.by == number;
+            !ours && (0..=WINDOW).contains(&flow.first.since(offer.time)) && (same || !offer.strict)
         };
         let ends = Dir::BOTH.map(|dir| (flow.end(dir), flow.key.transport, flow.key.tunnel));
-        let made = ends.iter().filter_map(|end| offers.get(end)).flatten().filter(timely);
-        made.max_by_key(|offer| (offer.time, offer.announced.frame, Reverse(offer.by))).copied()
+        let made = ends.iter().filter_map(|end| offers.0.get(end)).flatten().filter(timely);
+        made.max_by_key(|offer| (offer.time, offer.announced.frame, Reverse(offer.announced.by))).copied()
     }
 
     /// Takes the flow for what was announced, unless its bytes are something else; whether it was.
-    fn accept(&mut self, offer: &Offer) -> bool {
+    pub(super) fn accept(&mut self, offer: &Offer) -> bool {
         let flow = &self.ended.flow;
         let one_way = flow.bytes.contains(&0);
         let spoke = flow.bytes.map(|bytes| bytes > 0);

@@ -4,26 +4,25 @@
 //! that are over), and of the others only what they added to their rows. It comes to what [`super::merge`] comes to over
 //! the same flows, as long as none of them was forgotten.
 
+use super::announced::{Heard, Offers};
 use super::keep::{Held, Keeping};
-use super::merge::{self, Company, End, FAN_IN, Merged};
+use super::merge::{self, Company, Merged};
+use super::questions::{Arrivals, KNOWN, Questions};
+use super::scans::{Scans, Tried};
 use super::shard::{Change, Ended, Standing};
-use super::{announced, probing};
-use crate::flow::{Dir, FlowKey};
-use crate::packet::{FragmentCounts, Time, TunnelCounts};
+use super::taken::Taken;
+use crate::flow::FlowKey;
+use crate::packet::Time;
 use crate::protocol::{Band, Bits};
 use crate::registry::Registry;
-use crate::verdict::{Counts, FlowRecord, IpProto, Rows, Share, Verdict};
+use crate::verdict::{FlowRecord, RowKey, Rows, Share, Verdict};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::collections::VecDeque;
 use std::io;
 
 /// Flows that are over and kept, in case others throw a light on them.
 const RECENT: usize = 16_384;
-/// Ends and sessions of which something is known from earlier flows.
-const KNOWN: usize = 1 << 17;
-/// Flows of one end that are judged anew when more is known of it.
-const REVISED: usize = 16;
-
 /// What identifies a flow: its first frame, and its key, since a frame may carry several.
 pub(super) type Id = (u64, FlowKey);
 
@@ -52,57 +51,23 @@ impl Event {
 /// Takes the flows whose judgement is new, changed or final.
 pub type Tell<'t> = dyn FnMut(&FlowRecord<'_>, Event) -> io::Result<()> + 't;
 
-/// A capture thread's side, as it stands.
-#[derive(Clone, Debug, Default)]
-pub struct Taken {
-    /// Frames by fate.
-    pub counts: Counts,
-    /// First and last packet.
-    pub span: Option<(Time, Time)>,
-    /// Traffic without ports.
-    pub ipprotos: Vec<IpProto>,
-    /// What became of fragmented datagrams.
-    pub fragments: FragmentCounts,
-    /// Tunnels opened.
-    pub tunnels: TunnelCounts,
-}
-
-impl Taken {
-    /// Adds another capture thread's.
-    pub(super) fn add(&mut self, other: &Self) {
-        self.counts.add(&other.counts);
-        self.span = match (self.span, other.span) {
-            (Some((first, last)), Some((a, b))) => Some((first.min(a), last.max(b))),
-            (known, other) => known.or(other),
-        };
-        for kind in &other.ipprotos {
-            match self.ipprotos.iter_mut().find(|known| known.protocol == kind.protocol) {
-                Some(known) => {
-                    known.packets += kind.packets;
-                    known.bytes += kind.bytes;
-                }
-                None => self.ipprotos.push(kind.clone()),
-            }
-        }
-        self.fragments.add(&other.fragments);
-        for (kind, opened) in &other.tunnels {
-            *self.tunnels.entry(*kind).or_default() += opened;
-        }
-    }
-}
-
 /// What was told of a flow last.
 type Told = (Verdict, &'static str, Option<Band>);
 
+/// A flow at hand.
 #[derive(Debug)]
 struct Known {
-    number: u64,
+    id: Id,
     merged: Merged,
     standing: Standing,
-    share: Share,
-    odds: Bits,
+    /// What it added to its row.
+    added: Option<(Share, Bits)>,
     /// It counts among the arrivals at its ends.
     arrived: bool,
+    /// What it is among what its source tried.
+    tried: Option<Tried>,
+    /// How many of its announcements are known.
+    offered: usize,
     /// What was told last, and whether as the end.
     told: Option<(Told, bool)>,
 }
@@ -111,15 +76,24 @@ struct Known {
 #[derive(Debug)]
 pub struct Board<'a> {
     registry: &'a Registry,
+    by_endpoint: bool,
     rows: Rows,
-    flows: HashMap<Id, Known>,
-    over: VecDeque<Id>,
-    numbers: u64,
-    arrivals: HashMap<End, i64>,
+    /// The flows at hand, by number.
+    flows: HashMap<u64, Known>,
+    numbers: HashMap<Id, u64>,
+    /// Those that are over, in this order.
+    over: VecDeque<u64>,
+    seen: u64,
+    arrivals: Arrivals,
     company: Company,
-    /// Undecided questions by the end that may answer them: who serves, and is it what is suspected.
-    open: HashMap<End, Vec<Id>>,
-    linked: HashMap<u64, Vec<Id>>,
+    questions: Questions,
+    offers: Offers,
+    /// Something was announced since the last survey.
+    announced: bool,
+    scans: Scans,
+    latest: Time,
+    /// Flows to be judged anew, because more is known of others.
+    again: Vec<u64>,
     /// Flows forced out because there was no room for more.
     pub evicted: u64,
     /// Flows judged on fewer packets than usual because the heads' memory was full.
@@ -135,14 +109,20 @@ impl<'a> Board<'a> {
     pub(super) fn new(registry: &'a Registry, by_endpoint: bool) -> Self {
         Self {
             registry,
+            by_endpoint,
             rows: Rows::new(by_endpoint),
             flows: HashMap::new(),
+            numbers: HashMap::new(),
             over: VecDeque::new(),
-            numbers: 0,
-            arrivals: HashMap::new(),
+            seen: 0,
+            arrivals: Arrivals::default(),
             company: Company::default(),
-            open: HashMap::new(),
-            linked: HashMap::new(),
+            questions: Questions::default(),
+            offers: Offers::default(),
+            announced: false,
+            scans: Scans::default(),
+            latest: Time::default(),
+            again: Vec::new(),
             evicted: 0,
             hurried: 0,
             taken: Taken::default(),
@@ -153,8 +133,11 @@ impl<'a> Board<'a> {
     /// Takes a frame of a flow whose packets may be wanted.
     pub(super) fn keep(&mut self, held: Held) {
         let Some(keeping) = &mut self.keeping else { return };
-        let known = self.flows.get(&held.id).filter(|known| known.told.is_some());
-        let record = known.map(|known| merge::record(known.number, &known.merged, self.registry));
+        let number = self.numbers.get(&held.id).copied();
+        let known = number.and_then(|n| self.flows.get(&n).map(|known| (n, known)));
+        let record = known
+            .filter(|(_, known)| known.told.is_some())
+            .map(|(number, known)| merge::record(number, &known.merged, self.registry));
         let judged = record.as_ref().map(|record| (keeping.wanted.takes(record), record));
         keeping.frame(held, judged);
     }
@@ -166,7 +149,7 @@ impl<'a> Board<'a> {
 
     /// Flows seen so far.
     pub fn flows(&self) -> u64 {
-        self.numbers
+        self.seen
     }
 
     /// Flows that go on.
@@ -176,13 +159,12 @@ impl<'a> Board<'a> {
 
     /// The flows at hand, in no order: those that go on and the latest that are over.
     pub fn records(&self) -> impl Iterator<Item = FlowRecord<'_>> {
-        self.flows.values().map(|known| merge::record(known.number, &known.merged, self.registry))
+        self.flows.iter().map(|(number, known)| merge::record(*number, &known.merged, self.registry))
     }
 
     /// The flow of this number, if it is still at hand.
     pub fn record(&self, number: u64) -> Option<FlowRecord<'_>> {
-        let known = self.flows.values().find(|known| known.number == number)?;
-        Some(merge::record(known.number, &known.merged, self.registry))
+        self.flows.get(&number).map(|known| merge::record(number, &known.merged, self.registry))
     }
 
     /// Takes news of a flow.
@@ -190,158 +172,172 @@ impl<'a> Board<'a> {
     /// # Errors
     /// Those of `tell`.
     pub(super) fn take(&mut self, change: Change, tell: &mut Tell<'_>) -> io::Result<()> {
-        let (ended, standing) = match change {
-            Change::Judged(ended, standing) => (ended, standing),
-            Change::Counted(flow) => match self.flows.get_mut(&(flow.first_frame, flow.key)) {
-                Some(known) => {
+        match change {
+            Change::Judged(ended, standing) => self.place(ended, standing),
+            Change::Counted(flow) => match self.at((flow.first_frame, flow.key)) {
+                Some((number, known)) => {
                     known.merged.ended.flow = flow;
-                    let id = (known.merged.ended.flow.first_frame, known.merged.ended.flow.key);
-                    return self.judge(id, tell);
+                    self.again.push(number);
                 }
                 None => {
-                    (Ended { flow, decision: None, complete: false, lossy: [false; 2], heard: None }, Standing::Open)
+                    let ended = Ended { flow, decision: None, complete: false, lossy: [false; 2], heard: None };
+                    self.place(ended, Standing::Open);
                 }
             },
-        };
-        let id = (ended.flow.first_frame, ended.flow.key);
-        let by_itself = merge::ends_by_itself(&ended);
-        let merged = merge::seat(ended, &self.arrivals, self.registry);
-        let was_over = match self.flows.get_mut(&id) {
-            Some(known) => {
-                known.merged = merged;
-                std::mem::replace(&mut known.standing, standing) == Standing::Over
-            }
-            None => {
-                self.numbers += 1;
-                let record = merge::record(self.numbers, &merged, self.registry);
-                let share = self.rows.share(&record);
-                self.rows.add(&record);
-                let odds = odds(&record);
-                let known = Known { number: self.numbers, merged, standing, share, odds, arrived: false, told: None };
-                self.flows.insert(id, known);
-                false
-            }
-        };
-        let crossed = self.arrive(id, by_itself);
-        self.ask(id);
-        self.judge(id, tell)?;
-        for end in crossed {
-            self.revise(end, tell)?;
+            Change::Announced(id, heard) => self.hear(id, heard),
         }
-        if standing == Standing::Over && !was_over {
-            self.over.push_back(id);
-            while self.over.len() > RECENT {
-                self.forget();
-            }
+        self.judge_again(tell)?;
+        while self.over.len() > RECENT {
+            self.forget();
         }
         Ok(())
     }
 
-    /// The end: flows that others announced are filed with them, and probes are told from clients. Both need to see all
-    /// flows side by side; those that were forgotten by then are not among them.
+    fn at(&mut self, id: Id) -> Option<(u64, &mut Known)> {
+        let number = *self.numbers.get(&id)?;
+        self.flows.get_mut(&number).map(|known| (number, known))
+    }
+
+    /// Takes what a flow comes to by itself.
+    fn place(&mut self, ended: Ended, standing: Standing) {
+        let id = (ended.flow.first_frame, ended.flow.key);
+        self.latest = self.latest.max(ended.flow.last);
+        let counts = !merge::ends_by_itself(&ended);
+        let merged = merge::seat(ended, &self.arrivals.0, self.registry);
+        let number = *self.numbers.entry(id).or_insert_with(|| {
+            self.seen += 1;
+            self.seen
+        });
+        let known = match self.flows.entry(number) {
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.merged = Merged { answered_elsewhere: known.merged.answered_elsewhere, ..merged };
+                known
+            }
+            Entry::Vacant(place) => place.insert(Known {
+                id,
+                merged,
+                standing: Standing::Open,
+                added: None,
+                arrived: false,
+                tried: None,
+                offered: 0,
+                told: None,
+            }),
+        };
+        self.again.push(number);
+        if std::mem::replace(&mut known.standing, standing) != Standing::Over && standing == Standing::Over {
+            self.over.push_back(number);
+        }
+        let suspected = is_suspected(&known.merged);
+        if counts || suspected {
+            self.questions.note(number, &known.merged, suspected);
+        }
+        if std::mem::replace(&mut known.arrived, counts) != counts {
+            for end in self.arrivals.count(&known.merged, counts) {
+                self.again.extend(self.questions.of_end(&end));
+            }
+        }
+        let offered = self.offers.learn(number, &known.merged, known.offered);
+        self.announced |= std::mem::replace(&mut known.offered, offered) < offered;
+    }
+
+    /// Takes what a flow announced since it was judged.
+    fn hear(&mut self, id: Id, heard: Heard) {
+        let Some(known) = self.numbers.get(&id).and_then(|number| self.flows.get_mut(number)) else { return };
+        match &mut known.merged.ended.heard {
+            Some(known) => known.append(heard),
+            none => *none = Some(Box::new(heard)),
+        }
+        let number = self.numbers.get(&id).copied().unwrap_or_default();
+        let offered = self.offers.learn(number, &known.merged, known.offered);
+        self.announced |= std::mem::replace(&mut known.offered, offered) < offered;
+    }
+
+    /// Judges anew the flows of which more is known now, and those that this throws a light on.
+    fn judge_again(&mut self, tell: &mut Tell<'_>) -> io::Result<()> {
+        let mut next = 0;
+        while let Some(&number) = self.again.get(next) {
+            next += 1;
+            self.judge(number, tell)?;
+        }
+        self.again.clear();
+        Ok(())
+    }
+
+    /// Looks at all flows side by side: those that others announced are filed with them, and probes are told from clients.
+    /// To be called now and then, and at the end.
     ///
     /// # Errors
     /// Those of `tell`.
-    pub(super) fn settle(&mut self, tell: &mut Tell<'_>) -> io::Result<()> {
-        let mut flows: Vec<(Id, Known)> = self.flows.drain().collect();
-        flows.sort_unstable_by_key(|(id, _)| *id);
-        let numbers: Vec<u64> = flows.iter().map(|(_, known)| known.number).collect();
-        let (rest, mut merged): (Vec<_>, Vec<_>) = flows
-            .into_iter()
-            .map(|(id, Known { number, merged, standing, share, odds, arrived, told })| {
-                ((id, number, standing, share, odds, arrived, told), merged)
-            })
-            .unzip();
-        announced::settle(&mut merged, self.registry);
-        self.rows.probers = probing::find(&mut merged);
-        let mut ids = Vec::with_capacity(merged.len());
-        for ((id, number, standing, share, odds, arrived, told), mut merged) in rest.into_iter().zip(merged) {
-            if let Some(announced) = &mut merged.announced {
-                // It was counted by place; flows have numbers of their own here.
-                announced.by = numbers.get((announced.by as usize).saturating_sub(1)).copied().unwrap_or_default();
-            }
-            ids.push(id);
-            self.flows.insert(id, Known { number, merged, standing, share, odds, arrived, told });
+    pub(super) fn survey(&mut self, tell: &mut Tell<'_>) -> io::Result<()> {
+        let sources = self.scans.survey();
+        let announced = std::mem::take(&mut self.announced);
+        if !sources.is_empty() {
+            self.rows.probers = self.scans.probers();
         }
-        ids.into_iter().try_for_each(|id| self.judge(id, tell))
+        for (end, transport, flows) in self.scans.take_unmarked() {
+            let server = self.by_endpoint.then_some(end.ip);
+            self.rows.probed(RowKey { port: end.port, transport, server }, flows);
+        }
+        if announced || !sources.is_empty() {
+            let probes = |known: &Known| {
+                let tried = known.tried.filter(|tried| sources.contains(&tried.source));
+                tried.is_some_and(|tried| self.scans.is_probe(&tried) != known.merged.probe)
+            };
+            let offered = |number, known: &Known| {
+                announced && known.merged.announced.is_none() && known.merged.offered(number, &self.offers).is_some()
+            };
+            let news = self.flows.iter().filter(|(number, known)| probes(known) || offered(**number, known));
+            self.again = news.map(|(number, _)| *number).collect();
+            self.again.sort_unstable();
+        }
+        self.offers.make_room(KNOWN, self.latest);
+        self.judge_again(tell)
     }
 
-    /// Counts the flow among those that came to its responder, unless it shows by itself who serves. Gives the ends that
-    /// have become places many come to, or ceased to be.
-    fn arrive(&mut self, id: Id, by_itself: bool) -> Vec<End> {
-        let Some(known) = self.flows.get_mut(&id) else { return Vec::new() };
-        let counts = !by_itself;
-        if counts == known.arrived {
-            return Vec::new();
-        }
-        known.arrived = counts;
-        let (flow, key) = (&known.merged.ended.flow, &known.merged.ended.flow.key);
-        let sign = if counts { 1 } else { -1 };
-        let ends = [(Dir::Responder, sign), (Dir::Originator, -sign)]
-            .map(|(dir, change)| ((flow.end(dir), key.transport, key.tunnel), change));
-        if self.arrivals.len() > KNOWN {
-            self.arrivals.retain(|_, n| *n >= FAN_IN);
-            if self.arrivals.len() > KNOWN / 2 {
-                self.arrivals.clear();
+    /// Files the flow with the one that announced it, if there is one.
+    fn file(&mut self, number: u64) {
+        let Some(known) = self.flows.get_mut(&number) else { return };
+        if known.merged.announced.is_none() {
+            let offer = if self.offers.is_empty() { None } else { known.merged.offered(number, &self.offers) };
+            let Some(offer) = offer.filter(|offer| known.merged.accept(offer)) else { return };
+            if offer.strict
+                && let Some(announcer) = self.flows.get_mut(&offer.announced.by)
+                && !std::mem::replace(&mut announcer.merged.answered_elsewhere, true)
+            {
+                self.again.push(offer.announced.by);
             }
         }
-        let mut crossed = Vec::new();
-        for (end, change) in ends {
-            let n = self.arrivals.entry(end).or_default();
-            let before = *n >= FAN_IN;
-            *n += change;
-            if before != (*n >= FAN_IN) {
-                crossed.push(end);
-            }
+        let by = self.flows.get(&number).and_then(|known| known.merged.announced).map(|announced| announced.by);
+        // What is no longer at hand was judged while it was.
+        let Some(announcer) = by.and_then(|by| self.flows.get(&by)) else { return };
+        let inherited = merge::record(0, &announcer.merged, self.registry).judgement;
+        if let Some(known) = self.flows.get_mut(&number) {
+            known.merged.inherited = Some(inherited);
         }
-        crossed
-    }
-
-    /// Notes what may throw a light on the flow later.
-    fn ask(&mut self, id: Id) {
-        let Some(known) = self.flows.get(&id) else { return };
-        let decision = known.merged.ended.decision.as_deref();
-        let suspicion = decision.filter(|d| d.band != Some(Band::Certain) && d.protocol.or(d.suspected).is_some());
-        let note = |list: &mut Vec<Id>| {
-            if list.len() < REVISED && !list.contains(&id) {
-                list.push(id);
-            }
-        };
-        if self.open.len() + self.linked.len() > KNOWN {
-            self.open.clear();
-            self.linked.clear();
-        }
-        if known.arrived || suspicion.is_some() {
-            known.merged.ends().into_iter().for_each(|end| note(self.open.entry(end).or_default()));
-        }
-        if suspicion.is_some() {
-            known.merged.marks().into_iter().for_each(|mark| note(self.linked.entry(mark).or_default()));
-        }
-    }
-
-    /// Judges anew the flows of which an end could tell more.
-    fn revise(&mut self, end: End, tell: &mut Tell<'_>) -> io::Result<()> {
-        let ids = self.open.get(&end).cloned().unwrap_or_default();
-        ids.into_iter().try_for_each(|id| self.judge(id, tell))
     }
 
     /// Judges a flow with all that is known, puts it into its row, and tells it if that is news. A flow that has become
     /// certain may then throw a light on others.
-    fn judge(&mut self, id: Id, tell: &mut Tell<'_>) -> io::Result<()> {
-        let Some(known) = self.flows.get_mut(&id) else { return Ok(()) };
+    fn judge(&mut self, number: u64, tell: &mut Tell<'_>) -> io::Result<()> {
+        self.file(number);
+        let Some(known) = self.flows.get_mut(&number) else { return Ok(()) };
         if known.merged.announced.is_none() {
-            known.merged.reseat(&self.arrivals, self.registry);
+            known.merged.reseat(&self.arrivals.0, self.registry);
         }
         self.company.lift(&mut known.merged);
-        let record = merge::record(known.number, &known.merged, self.registry);
-        let share = self.rows.share(&record);
-        let odds = odds(&record);
-        if share != known.share || odds != known.odds {
-            self.rows.take_back(&known.share);
-            self.rows.add(&record);
-            (known.share, known.odds) = (share, odds);
-        }
+        known.tried = self.scans.enter(known.tried, &known.merged);
+        known.merged.probe = known.tried.is_some_and(|tried| self.scans.is_probe(&tried));
+        let record = merge::record(number, &known.merged, self.registry);
         let band = record.decision.and_then(|d| d.band);
+        let adds = (self.rows.share(&record), record.decision.map_or(Bits::ZERO, |d| d.odds));
+        if known.added != Some(adds) {
+            if let Some((share, _)) = known.added.replace(adds) {
+                self.rows.take_back(&share);
+            }
+            self.rows.add(&record);
+        }
         let now = (record.judgement.verdict, record.protocol(), band);
         let over = known.standing == Standing::Over;
         let event = match known.told {
@@ -353,7 +349,7 @@ impl<'a> Board<'a> {
         };
         if let Some(event) = event {
             if let Some(keeping) = &mut self.keeping {
-                keeping.judged(id, &record);
+                keeping.judged(known.id, &record);
             }
             tell(&record, event)?;
             known.told = Some((now, over));
@@ -366,43 +362,30 @@ impl<'a> Board<'a> {
         if self.company.len() == before {
             return Ok(());
         }
-        let end = known.merged.server_end();
-        let marks = known.merged.marks();
         if self.company.len() > KNOWN {
             self.company = Company::default();
         }
-        self.revise(end, tell)?;
-        for mark in marks {
-            for other in self.linked.get(&mark).cloned().unwrap_or_default() {
-                self.judge(other, tell)?;
-            }
+        self.again.extend(self.questions.of_end(&known.merged.server_end()));
+        for mark in known.merged.marks() {
+            self.again.extend(self.questions.of_mark(mark));
         }
         Ok(())
     }
 
     /// Lets go of the flow that has been over longest. What it added to its row stays.
     fn forget(&mut self) {
-        let Some(id) = self.over.pop_front() else { return };
-        let Some(known) = self.flows.remove(&id) else { return };
-        for end in known.merged.ends() {
-            if let Some(list) = self.open.get_mut(&end) {
-                list.retain(|other| *other != id);
-                if list.is_empty() {
-                    self.open.remove(&end);
-                }
-            }
-        }
-        for mark in known.merged.marks() {
-            if let Some(list) = self.linked.get_mut(&mark) {
-                list.retain(|other| *other != id);
-                if list.is_empty() {
-                    self.linked.remove(&mark);
-                }
-            }
+        let Some(number) = self.over.pop_front() else { return };
+        let Some(known) = self.flows.remove(&number) else { return };
+        self.numbers.remove(&known.id);
+        self.questions.forget(number, &known.merged);
+        if let Some(tried) = known.tried {
+            self.scans.forget(tried, known.merged.probe);
         }
     }
 }
 
-fn odds(record: &FlowRecord<'_>) -> Bits {
-    record.decision.map_or(Bits::ZERO, |d| d.odds)
+/// Whether a flow looks like something and is not certain to be it.
+fn is_suspected(flow: &Merged) -> bool {
+    let decision = flow.ended.decision.as_deref();
+    decision.is_some_and(|d| d.band != Some(Band::Certain) && d.protocol.or(d.suspected).is_some())
 }

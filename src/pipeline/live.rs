@@ -2,12 +2,13 @@
 //!
 //! Workers send what their flows come to; this thread keeps the board and calls the observer.
 
-use super::board::{Board, Event, Taken};
+use super::board::{Board, Event};
 use super::intake::Intake;
 use super::keep::{Held, Keeping};
 use super::run::{BUSY, Batch, Order, QUEUE, feed};
 use super::shard::{Change, Hashed, Shard};
 use super::shed::Shed;
+use super::taken::Taken;
 use super::{Control, Options};
 use crate::capture::{Block, CaptureError, Source};
 use crate::packet::Time;
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 /// How often flows that are idle are ended, packet time in nanoseconds.
 const SWEEP: i64 = 1_000_000_000;
+/// How often all flows are looked at side by side.
+const SURVEY: Duration = Duration::from_secs(1);
 /// News that may wait for the board.
 const NEWS: usize = 256;
 
@@ -146,63 +149,83 @@ fn keep(
     observer: &mut dyn Observer,
     control: &Control,
 ) -> io::Result<()> {
+    let mut keeper = Keeper { sides: Vec::new(), due: Instant::now() + TICK, surveyed: Instant::now(), control };
     let mut done = Ok(());
-    let mut sides: Vec<Taken> = Vec::new();
-    let mut due = Instant::now() + TICK;
     loop {
-        let news = match incoming.recv_deadline(due) {
+        let news = match incoming.recv_deadline(keeper.due) {
             Ok(news) => Some(news),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                return done.and_then(|()| board.settle(&mut |flow, event| observer.flow(flow, event)));
+                return done.and_then(|()| board.survey(&mut |flow, event| observer.flow(flow, event)));
             }
         };
-        if done.is_err() {
-            continue;
+        if done.is_ok() {
+            done = keeper.take(news, board, observer);
+            if done.is_err() {
+                control.stop();
+            }
         }
-        let mut shown = match news {
+    }
+}
+
+/// What the board's thread knows beside the board.
+struct Keeper<'c> {
+    /// What each capture thread has taken.
+    sides: Vec<Taken>,
+    due: Instant,
+    surveyed: Instant,
+    control: &'c Control,
+}
+
+impl Keeper<'_> {
+    fn take(&mut self, news: Option<News>, board: &mut Board<'_>, observer: &mut dyn Observer) -> io::Result<()> {
+        match news {
             Some(News::Flows { changes, evicted, hurried }) => {
                 board.evicted += evicted;
                 board.hurried += hurried;
-                changes
-                    .into_iter()
-                    .try_for_each(|change| board.take(change, &mut |flow, event| observer.flow(flow, event)))
+                for change in changes {
+                    board.take(change, &mut |flow, event| observer.flow(flow, event))?;
+                    // There may be a hundred thousand at a time; whoever watches is not to wait for them.
+                    self.tick(board, observer)?;
+                }
             }
-            Some(News::Frames(frames)) => {
-                frames.into_iter().for_each(|held| board.keep(held));
-                Ok(())
-            }
+            Some(News::Frames(frames)) => frames.into_iter().for_each(|held| board.keep(held)),
             Some(News::Block(block)) => {
                 if let Some(keeping) = &mut board.keeping {
                     keeping.block(block);
                 }
-                Ok(())
             }
             Some(News::Taken(number, taken)) => {
-                sides.resize_with(sides.len().max(number + 1), Taken::default);
-                if let Some(side) = sides.get_mut(number) {
+                self.sides.resize_with(self.sides.len().max(number + 1), Taken::default);
+                if let Some(side) = self.sides.get_mut(number) {
                     *side = *taken;
                 }
                 board.taken = Taken::default();
-                sides.iter().for_each(|side| board.taken.add(side));
-                Ok(())
+                self.sides.iter().for_each(|side| board.taken.add(side));
             }
-            None => Ok(()),
-        };
-        if Instant::now() >= due {
-            due = Instant::now() + TICK;
-            if let Some(keeping) = &mut board.keeping {
-                keeping.tick();
-                if keeping.is_over() {
-                    control.stop();
-                }
+            None => {}
+        }
+        self.tick(board, observer)
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, board: &mut Board<'_>, observer: &mut dyn Observer) -> io::Result<()> {
+        let now = Instant::now();
+        if now < self.due {
+            return Ok(());
+        }
+        self.due = now + TICK;
+        if now.duration_since(self.surveyed) >= SURVEY {
+            self.surveyed = now;
+            board.survey(&mut |flow, event| observer.flow(flow, event))?;
+        }
+        if let Some(keeping) = &mut board.keeping {
+            keeping.tick();
+            if keeping.is_over() {
+                self.control.stop();
             }
-            shown = shown.and_then(|()| observer.tick(board));
         }
-        if let Err(error) = shown {
-            done = Err(error);
-            control.stop();
-        }
+        observer.tick(board)
     }
 }
 

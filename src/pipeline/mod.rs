@@ -12,10 +12,13 @@ mod live;
 pub mod merge;
 mod options;
 mod probing;
+mod questions;
 mod run;
+mod scans;
 mod select;
 pub mod shard;
 mod shed;
+mod taken;
 pub mod undecided;
 
 pub use board::{Board, Event};

@@ -37,6 +37,8 @@ pub enum Change {
     Judged(Ended, Standing),
     /// It goes on, with these counters.
     Counted(Flow),
+    /// It announced more.
+    Announced(Id, Heard),
 }
 
 /// How far a flow is.
@@ -80,6 +82,17 @@ struct Slot {
 impl Keyed for Slot {
     fn key(&self) -> &FlowKey {
         &self.flow.key
+    }
+}
+
+impl Slot {
+    /// Reads what the payload announces, if the flow's protocol announces anything.
+    fn listen(&mut self, packet: &Packet, dir: Dir, payload: &[u8], news: Option<&mut Vec<Change>>) {
+        let Some(heard) = &mut self.heard else { return };
+        let said = heard.listen(packet, dir, payload);
+        if let Some(news) = news.filter(|_| said > 0) {
+            news.push(Change::Announced((self.flow.first_frame, self.flow.key), heard.latest(said)));
+        }
     }
 }
 
@@ -326,9 +339,7 @@ impl<'a> Shard<'a> {
             return;
         }
         if matches!(slot.stage, Stage::Closed(_)) {
-            if let Some(heard) = &mut slot.heard {
-                heard.listen(packet, dir, payload);
-            }
+            slot.listen(packet, dir, payload, self.news.as_mut());
             return;
         }
         let fresh = matches!(slot.stage, Stage::Silent);
@@ -363,8 +374,10 @@ impl<'a> Shard<'a> {
             }
         };
         if let Some(reader) = undecided.reader() {
-            slot.heard.get_or_insert_with(|| Box::new(Heard::new(reader))).listen(packet, dir, payload);
+            slot.heard.get_or_insert_with(|| Box::new(Heard::new(reader)));
+            slot.listen(packet, dir, payload, self.news.as_mut());
         }
+        let Stage::Open(undecided) = &mut slot.stage else { return };
         if progress == Progress::Open
             && undecided.band() != band
             && let Some(news) = &mut self.news

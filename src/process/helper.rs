@@ -13,12 +13,12 @@ use super::here::is_here;
 use super::{Owner, Snapshot};
 use crate::packet::{Endpoint, Transport};
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+mod asked;
+pub use asked::Helper;
 
 /// The hidden subcommand.
 pub const SUBCOMMAND: &str = "owner-helper";
@@ -124,72 +124,6 @@ fn answer(snapshot: &Snapshot, question: &Question) -> Option<Attribution> {
         let owners = snapshot.owners_of(transport, local.into(), peer.into());
         (!owners.is_empty() && is_here(local.ip)).then(|| Attribution { side, owners: owners.to_vec() })
     })
-}
-
-/// The helper, from the side of who asks. Questions wait for their answers.
-#[derive(Debug)]
-pub struct Helper {
-    child: Child,
-    /// None once it failed.
-    pipes: Option<(ChildStdin, BufReader<ChildStdout>)>,
-}
-
-impl Helper {
-    /// Starts it, with the privileges of the caller; it gives up what it does not need by itself. `program` is this
-    /// program, by whatever name, and `arguments` go to its hidden subcommand.
-    ///
-    /// # Errors
-    /// When the program cannot be started.
-    pub fn start(program: &Path, arguments: &[&str]) -> io::Result<Self> {
-        let mut command = Command::new(program);
-        command.arg(SUBCOMMAND).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
-        // The terminal's interrupt is for who started it.
-        let mut child = command.process_group(0).spawn()?;
-        let pipes = child.stdin.take().zip(child.stdout.take().map(BufReader::new));
-        Ok(Self { child, pipes })
-    }
-
-    /// Asks who owns a flow. `None`: nobody on this machine, nobody who may be seen, or the helper is gone.
-    pub fn ask(&mut self, transport: Transport, server: Endpoint, client: Endpoint) -> Option<Attribution> {
-        let transport = match transport {
-            Transport::Tcp => Name::Tcp,
-            Transport::Udp => Name::Udp,
-        };
-        let question = Question { transport, server: server.into(), client: client.into() };
-        let answer = self.exchange(&question);
-        if answer.is_err() {
-            self.pipes = None;
-        }
-        answer.unwrap_or_default()
-    }
-
-    /// Its process number.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether it still answers.
-    pub fn works(&self) -> bool {
-        self.pipes.is_some()
-    }
-
-    fn exchange(&mut self, question: &Question) -> io::Result<Option<Attribution>> {
-        let (input, output) = self.pipes.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut line = serde_json::to_string(question)?;
-        line.push('\n');
-        input.write_all(line.as_bytes())?;
-        line.clear();
-        output.read_line(&mut line)?;
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-impl Drop for Helper {
-    fn drop(&mut self) {
-        // Its input ends, and it with it.
-        self.pipes = None;
-        let _ = self.child.wait();
-    }
 }
 
 #[cfg(test)]

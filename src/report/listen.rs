@@ -80,7 +80,7 @@ impl Listening<'_> {
         cells.push(claim(self.claim.state, &self.claim.services, self.claim.other_transports));
         if watched {
             cells.push(shown.map_or_else(|| "(no traffic)".to_owned(), |(observed, _)| names_of(observed)));
-            cells.push(sure(shown.and_then(|(observed, _)| observed.band)));
+            cells.push(sure(shown.and_then(|(observed, _)| observed.band)).to_owned());
         }
         cells.extend([process(listener), user(listener), addresses(listener)]);
         let why = match self.seen {

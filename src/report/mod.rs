@@ -16,7 +16,7 @@ pub mod why;
 pub use community::community_id;
 pub use csv::{Choice, Csv};
 pub use jsonl::Jsonl;
-pub use rows::{ORDER, cells, claim_text, names_of};
+pub use rows::{ORDER, claim_text, few, names_of, shown_bytes, sure};
 pub use table::{By, Style, Table};
 
 use crate::packet::Endpoint;

@@ -116,7 +116,7 @@ impl Entry {
                 decision.and_then(|d| d.variant.as_deref()).into_iter(),
                 decision.map_or(&[][..], |d| &d.also),
             ),
-            sure(band),
+            sure(band).to_owned(),
             size(bytes),
         ];
         let key = RowKey { port: flow.server.port, transport: flow.transport, server: Some(flow.server.ip) };
@@ -140,7 +140,7 @@ impl Entry {
 }
 
 /// The columns of [`BY_PORT`] for a row, those of [`BY_ENDPOINT`] where it has a server.
-pub fn cells(row: &PortRow) -> Option<Vec<String>> {
+pub(super) fn cells(row: &PortRow) -> Option<Vec<String>> {
     let (shown, only_likely) = row.shown()?;
     let (flows, ..) = row.totals();
     let mark = if only_likely { "?" } else { "" };
@@ -148,14 +148,14 @@ pub fn cells(row: &PortRow) -> Option<Vec<String>> {
     cells.extend(row.key.server.map(|server| server.to_string()));
     cells.push(claim_text(row));
     cells.push(names_of(shown));
-    cells.push(sure(shown.band));
+    cells.push(sure(shown.band).to_owned());
     cells.push(if shown.flows == flows { few(flows) } else { format!("{}/{}", few(shown.flows), few(flows)) });
     cells.push(size(shown_bytes(row, shown)));
     Some(cells)
 }
 
 /// Bytes of what the row shows: of all its flows, unless they speak different things.
-fn shown_bytes(row: &PortRow, shown: &Observed) -> u64 {
+pub fn shown_bytes(row: &PortRow, shown: &Observed) -> u64 {
     if row.mixed() { shown.bytes } else { row.totals().2 }
 }
 
@@ -216,12 +216,13 @@ fn names<'a>(protocol: &str, variants: impl Iterator<Item = &'a str>, also: &[&s
     escape(&text).into_owned()
 }
 
-pub(super) fn sure(band: Option<Band>) -> String {
-    band.map_or_else(String::new, |band| band.name().to_owned())
+/// How sure, in a column.
+pub fn sure(band: Option<Band>) -> &'static str {
+    band.map_or("", Band::name)
 }
 
 /// A count that stays narrow: 99,999 and below whole, then in thousands and millions.
-fn few(count: u64) -> String {
+pub fn few(count: u64) -> String {
     match count {
         0..1_000 => count.to_string(),
         1_000..100_000 => thousands(count),

@@ -1,6 +1,6 @@
 //! Another user and no capabilities (credentials(7), capabilities(7)).
 
-use rustix::process::{Gid, Uid, geteuid};
+use rustix::process::{Gid, Signal, Uid, geteuid, set_parent_process_death_signal};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
     set_capabilities, set_keep_capabilities, set_no_new_privs, set_thread_gid, set_thread_groups, set_thread_uid,
@@ -89,6 +89,12 @@ pub(super) fn keep_to_look(user: Option<&User>) -> Result<(), String> {
     let _ = clear_ambient_capability_set();
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets).map_err(|error| format!("giving up capabilities: {error}"))
+}
+
+/// This process ends, whatever it does then, when the one that started it has ended. Becoming another user undoes this.
+pub(super) fn end_with_parent() -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| format!("asking to end with the parent: {error}"))
 }
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ pub struct Share {
     packets: u64,
     bytes: u64,
     answered: bool,
+    probe: bool,
 }
 
 /// Rows being filled.
@@ -207,6 +208,14 @@ impl Rows {
             packets: flow.packets.0 + flow.packets.1,
             bytes: flow.bytes.0 + flow.bytes.1,
             answered: answered(flow),
+            probe: flow.probe,
+        }
+    }
+
+    /// Notes that flows that were added before turned out to be part of a scan.
+    pub fn probed(&mut self, key: RowKey, flows: u64) {
+        if let Some(row) = self.rows.get_mut(&key) {
+            row.probes += flows;
         }
     }
 
@@ -214,6 +223,7 @@ impl Rows {
     pub fn take_back(&mut self, share: &Share) {
         let Some(row) = self.rows.get_mut(&share.key) else { return };
         row.answered -= u64::from(share.answered).min(row.answered);
+        row.probes -= u64::from(share.probe).min(row.probes);
         if let Some(flows) = row.verdicts.get_mut(&share.verdict) {
             *flows = flows.saturating_sub(1);
         }

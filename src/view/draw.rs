@@ -13,7 +13,8 @@
 //! Wide screens have the detail at the right.
 
 use super::keys::{HELP, HINTS};
-use super::model::{Line as Row, Model, Pane, Sort};
+use super::line::{Cell, Line as Row};
+use super::model::{Model, Pane, Sort};
 use crate::report::text::{clip, counted, size, thousands, wrap};
 use crate::report::when;
 use crate::verdict::Verdict;
@@ -160,29 +161,42 @@ fn graph_of(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     frame.render_widget(spark, area);
 }
 
-/// A column: its heading, the sort it stands for, its width (least, wanted), and whether it stands at the right.
+/// A column: its heading, what it shows, the sort it stands for, its width, and whether it stands at the right.
 struct Column {
     title: &'static str,
+    shows: Shows,
     sort: Option<Sort>,
     width: usize,
     right: bool,
 }
 
-/// The columns and their widths for so much room.
-fn columns(model: &Model, room: usize) -> Vec<Column> {
-    let widest = |cell: usize, least: usize| {
-        model.shown_lines().map(|line| line.cell(cell).width()).max().unwrap_or(0).max(least)
-    };
-    let column = |title, sort, width, right| Column { title, sort, width, right };
+/// What a column shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shows {
+    Cell(Cell),
+    Rate,
+    Traffic,
+}
+
+/// The columns and their widths for so much room; the rows on the screen are these.
+fn columns(model: &mut Model, height: usize, room: usize) -> Vec<Column> {
+    let of = [Cell::Claim, Cell::Observed, Cell::Flows];
+    let mut widest = model.widest;
+    for line in model.shown_lines().skip(model.offset).take(height) {
+        widest.iter_mut().zip(of).for_each(|(widest, cell)| *widest = line.cell(cell).width().max(*widest));
+    }
+    model.widest = widest;
+    let [claim, observed, flows] = widest;
+    let column = |title, shows, sort, width, right| Column { title, shows, sort, width, right };
     let mut all = vec![
-        column("VERDICT", Some(Sort::Verdict), 13, false),
-        column("PORT", Some(Sort::Port), 9, false),
-        column("CLAIM", Some(Sort::Claim), widest(2, 7), false),
-        column("OBSERVED", Some(Sort::Observed), widest(3, 10), false),
-        column("SURE", None, 9, false),
-        column("FLOWS", None, widest(5, 5), true),
-        column("PKT/S", Some(Sort::Rate), 7, true),
-        column("SIZE", Some(Sort::Size), 6, true),
+        column("VERDICT", Shows::Cell(Cell::Verdict), Some(Sort::Verdict), 13, false),
+        column("PORT", Shows::Cell(Cell::Port), Some(Sort::Port), 9, false),
+        column("CLAIM", Shows::Cell(Cell::Claim), Some(Sort::Claim), claim.max(7), false),
+        column("OBSERVED", Shows::Cell(Cell::Observed), Some(Sort::Observed), observed.max(10), false),
+        column("SURE", Shows::Cell(Cell::Sure), None, 9, false),
+        column("FLOWS", Shows::Cell(Cell::Flows), None, flows.max(5), true),
+        column("PKT/S", Shows::Rate, Some(Sort::Rate), 7, true),
+        column("SIZE", Shows::Cell(Cell::Size), Some(Sort::Size), 6, true),
     ];
     let total = |all: &[Column]| all.iter().map(|column| column.width + 1).sum::<usize>().saturating_sub(1);
     if total(&all) > room {
@@ -202,14 +216,15 @@ fn columns(model: &Model, room: usize) -> Vec<Column> {
     }
     if room >= total(&all) + 12 {
         let width = (room - total(&all) - 1).min(60);
-        all.push(column("TRAFFIC", None, width, false));
+        all.push(column("TRAFFIC", Shows::Traffic, None, width, false));
     }
     all
 }
 
 fn table(model: &mut Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let [heading, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    let columns = columns(model, usize::from(area.width));
+    model.scroll(usize::from(body.height));
+    let columns = columns(model, usize::from(body.height), usize::from(area.width));
     let mark = |column: &Column| match (column.sort == Some(model.sort), model.reversed) {
         (false, _) => "",
         (true, false) => "▼",
@@ -217,7 +232,6 @@ fn table(model: &mut Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     };
     let titles = columns.iter().map(|column| pad(&format!("{}{}", column.title, mark(column)), column));
     frame.render_widget(Line::styled(titles.collect::<Vec<_>>().join(" "), Paint::BOLD), heading);
-    model.scroll(usize::from(body.height));
     if model.shown.is_empty() {
         let text = if model.lines.is_empty() { "Nothing seen yet." } else { "No port fits the filter." };
         frame.render_widget(Line::styled(text, Paint::DIM), body);
@@ -228,12 +242,11 @@ fn table(model: &mut Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
         model.shown_lines().enumerate().skip(model.offset).zip(body.rows()).map(|((n, line), area)| (n, (line, area)))
     {
         let chosen = selected == Some(place);
-        row(model, line, &columns, paint, chosen, frame, area);
+        row(line, &columns, paint, chosen, frame, area);
     }
 }
 
-fn row(model: &Model, line: &Row, columns: &[Column], paint: Paint, chosen: bool, frame: &mut Frame<'_>, area: Rect) {
-    let rate = if line.rate > 0 { thousands(line.rate) } else { String::new() };
+fn row(line: &Row, columns: &[Column], paint: Paint, chosen: bool, frame: &mut Frame<'_>, area: Rect) {
     let mut spans: Vec<Span<'static>> = Vec::with_capacity(columns.len() * 2);
     let mut left = 0;
     for column in columns {
@@ -241,22 +254,17 @@ fn row(model: &Model, line: &Row, columns: &[Column], paint: Paint, chosen: bool
             spans.push(Span::raw(" "));
             left += 1;
         }
-        let text = match column.title {
-            "VERDICT" => line.cell(0),
-            "PORT" => line.cell(1),
-            "CLAIM" => line.cell(2),
-            "OBSERVED" => line.cell(3),
-            "SURE" => line.cell(4),
-            "FLOWS" => line.cell(5),
-            "PKT/S" => &rate,
-            "SIZE" => line.cell(6),
-            _ => "",
+        let text = match column.shows {
+            Shows::Cell(cell) => line.cell(cell),
+            Shows::Rate if line.rate > 0 => thousands(line.rate).into(),
+            Shows::Rate | Shows::Traffic => "".into(),
         };
-        let style = if column.title == "VERDICT" { paint.verdict(line.verdict) } else { Style::new() };
-        spans.push(Span::styled(pad(text, column), style));
-        if column.title == "TRAFFIC" {
+        let coloured = column.shows == Shows::Cell(Cell::Verdict);
+        let style = if coloured { paint.verdict(line.verdict) } else { Style::new() };
+        spans.push(Span::styled(pad(&text, column), style));
+        if column.shows == Shows::Traffic {
             let room = Rect { x: area.x + left as u16, width: column.width as u16, ..area };
-            let data = model.port_traffic(line.key, column.width);
+            let data = line.traffic(column.width);
             frame.render_widget(Sparkline::default().data(&data).style(paint.of(Color::Blue)), room.intersection(area));
             spans.pop();
         }

@@ -60,21 +60,28 @@ impl Model {
             KeyCode::PageDown => self.step(PAGE),
             KeyCode::Home | KeyCode::Char('g') => self.select(0),
             KeyCode::End | KeyCode::Char('G') => self.select(usize::MAX),
-            KeyCode::Char('s') => (self.sort, self.reversed) = (self.sort.next(), false),
+            KeyCode::Char('s') => self.sort_by(self.sort.next(), false),
             KeyCode::Char(digit @ '1'..='6') => {
                 let place = digit.to_digit(10).unwrap_or(1) as usize - 1;
-                (self.sort, self.reversed) = (super::Sort::ALL.get(place).copied().unwrap_or_default(), false);
+                self.sort_by(super::Sort::ALL.get(place).copied().unwrap_or_default(), false);
             }
-            KeyCode::Char('r') => self.reversed = !self.reversed,
+            KeyCode::Char('r') => self.sort_by(self.sort, !self.reversed),
             KeyCode::Char('/') => self.typing = true,
             KeyCode::Char('p' | ' ') => self.paused = !self.paused,
             KeyCode::Enter => self.pane = self.pane.next(),
-            KeyCode::Esc => self.filter.clear(),
+            KeyCode::Esc => {
+                self.filter.clear();
+                self.arrange();
+            }
             KeyCode::Char('?' | 'h') => self.help = true,
-            _ => return true,
+            _ => {}
         }
-        self.arrange();
         true
+    }
+
+    fn sort_by(&mut self, sort: super::Sort, reversed: bool) {
+        (self.sort, self.reversed) = (sort, reversed);
+        self.arrange();
     }
 
     fn type_key(&mut self, code: KeyCode, control: bool) {

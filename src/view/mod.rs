@@ -4,6 +4,7 @@
 mod detail;
 pub mod draw;
 pub mod keys;
+mod line;
 mod model;
 mod series;
 

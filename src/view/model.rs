@@ -1,23 +1,18 @@
 //! What the view shows: the ports in an order, one of them selected, and what is known of the run.
 
 use super::detail::Detail;
+use super::line::{Cell, Line};
 use super::series::Series;
 use crate::packet::Transport;
-use crate::protocol::Band;
-use crate::report::{ORDER, cells};
-use crate::verdict::{Counts, FlowRecord, Observed, PortRow, RowKey, Rows, Verdict};
-use std::cmp::Reverse;
-use std::collections::HashMap;
+use crate::report::ORDER;
+use crate::verdict::{Counts, FlowRecord, RowKey, Rows, Verdict};
+use std::cmp::Ordering;
 use std::time::Duration;
 
 /// Samples of all traffic that are kept.
 const SAMPLES: usize = 600;
-/// Samples kept of a port.
-const PORT_SAMPLES: usize = 60;
 /// Time that a sample covers at least.
 const SAMPLE: Duration = Duration::from_secs(1);
-/// Samples that the rate of a port is the mean of: the counters of its flows come one after another.
-const MEAN: usize = 3;
 
 /// What the rows are sorted by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -88,20 +83,6 @@ pub struct Seen<'a> {
     pub evicted: u64,
 }
 
-/// A port as a line.
-#[derive(Clone, Debug)]
-pub(super) struct Line {
-    pub key: RowKey,
-    pub verdict: Verdict,
-    band: Option<Band>,
-    /// Verdict, port, claim, observed, sure, flows, size.
-    pub cells: Vec<String>,
-    pub rate: u64,
-    flows: u64,
-    packets: u64,
-    bytes: u64,
-}
-
 /// The state of the view.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -119,6 +100,7 @@ pub struct Model {
     pub(super) paused: bool,
     pub(super) pane: Pane,
     pub(super) help: bool,
+    /// All ports, by key.
     pub(super) lines: Vec<Line>,
     /// Places in `lines` of what the filter lets through, in order.
     pub(super) shown: Vec<usize>,
@@ -138,7 +120,8 @@ pub struct Model {
     pub(super) byte_rate: u64,
     bytes: u64,
     pub(super) traffic: Series,
-    ports: HashMap<RowKey, Series>,
+    /// The widest claim and observation drawn so far: columns that moved with every line would be hard to read.
+    pub(super) widest: [usize; 3],
 }
 
 impl Model {
@@ -171,7 +154,7 @@ impl Model {
             byte_rate: 0,
             bytes: 0,
             traffic: Series::new(SAMPLES),
-            ports: HashMap::new(),
+            widest: [0; 3],
         }
     }
 
@@ -187,30 +170,16 @@ impl Model {
         }
         let elapsed = seen.at.saturating_sub(self.at).as_secs_f64().max(0.001);
         let per_second = |now: u64, before: u64| (now.saturating_sub(before) as f64 / elapsed).round() as u64;
-        let mut before: HashMap<RowKey, Line> = self.lines.drain(..).map(|line| (line.key, line)).collect();
-        self.lines.extend(seen.rows.iter().filter_map(|row| {
-            let old = before.remove(&row.key);
+        // Lines and rows both go by key. A scan leaves tens of thousands that never change again.
+        let mut before = std::mem::take(&mut self.lines).into_iter().peekable();
+        self.lines = Vec::with_capacity(seen.rows.len());
+        for row in seen.rows.iter() {
+            while before.next_if(|line| line.key < row.key).is_some() {}
+            let old = before.next_if(|line| line.key == row.key);
             let packets = old.as_ref().map_or(0, |line| line.packets);
-            // A scan leaves tens of thousands of rows that never change again.
-            let mut line = match old {
-                Some(old) if old.shows(row) => old,
-                _ => line(row)?,
-            };
-            line.rate = per_second(line.packets, packets);
-            Some(line)
-        }));
-        for line in &self.lines {
-            if line.rate > 0 && !self.ports.contains_key(&line.key) {
-                self.ports.insert(line.key, Series::new(PORT_SAMPLES));
-            }
-        }
-        let rates: HashMap<RowKey, u64> = self.lines.iter().map(|line| (line.key, line.rate)).collect();
-        self.ports.retain(|key, series| {
-            series.push(rates.get(key).copied().unwrap_or(0));
-            !series.is_flat()
-        });
-        for line in &mut self.lines {
-            line.rate = self.ports.get(&line.key).map_or(0, |series| series.mean(MEAN));
+            let Some(mut line) = Line::of(row, old) else { continue };
+            line.sample(per_second(line.packets, packets));
+            self.lines.push(line);
         }
         let bytes = self.lines.iter().map(|line| line.bytes).sum();
         self.rate = per_second(seen.counts.received, self.counts.received);
@@ -219,8 +188,11 @@ impl Model {
         self.bytes = bytes;
         self.counts = *seen.counts;
         (self.at, self.open, self.flows, self.evicted) = (seen.at, seen.open, seen.flows, seen.evicted);
-        let count = |verdict| self.lines.iter().filter(|line| line.verdict == verdict).count();
-        self.verdicts = ORDER.iter().map(|&verdict| (verdict, count(verdict))).filter(|(_, n)| *n > 0).collect();
+        self.verdicts = ORDER.map(|verdict| (verdict, 0)).to_vec();
+        for line in &self.lines {
+            self.verdicts.iter_mut().filter(|(verdict, _)| *verdict == line.verdict).for_each(|(_, n)| *n += 1);
+        }
+        self.verdicts.retain(|(_, n)| *n > 0);
         self.arrange();
         let row = self.selected.and_then(|key| seen.rows.get(key));
         self.detail = row.map(|row| Detail::of(row, self.detail.take()));
@@ -240,27 +212,30 @@ impl Model {
 
     /// Sorts and filters.
     pub(super) fn arrange(&mut self) {
-        let (sort, reversed) = (self.sort, self.reversed);
-        self.lines.sort_by(|a, b| {
-            let order = match sort {
-                Sort::Verdict => a.place().cmp(&b.place()),
-                Sort::Port => a.key.cmp(&b.key),
-                Sort::Claim => a.cell(2).cmp(b.cell(2)).then(a.key.cmp(&b.key)),
-                Sort::Observed => a.cell(3).cmp(b.cell(3)).then(a.key.cmp(&b.key)),
-                Sort::Rate => b.rate.cmp(&a.rate).then(a.key.cmp(&b.key)),
-                Sort::Size => b.bytes.cmp(&a.bytes).then(a.key.cmp(&b.key)),
-            };
-            if reversed { order.reverse() } else { order }
-        });
         let wanted: Vec<String> = self.filter.to_lowercase().split_whitespace().map(str::to_owned).collect();
         let fits = |line: &Line| {
             if wanted.is_empty() {
                 return true;
             }
-            let text = line.cells.join(" ").to_lowercase();
+            let text = Cell::ALL.map(|cell| line.cell(cell)).join(" ").to_lowercase();
             wanted.iter().all(|word| text.contains(word))
         };
-        self.shown = self.lines.iter().enumerate().filter(|(_, line)| fits(line)).map(|(place, _)| place).collect();
+        let lines = &self.lines;
+        self.shown = lines.iter().enumerate().filter(|(_, line)| fits(line)).map(|(place, _)| place).collect();
+        let (sort, reversed) = (self.sort, self.reversed);
+        // Those of equal rank stay in the order of their keys.
+        self.shown.sort_by(|a, b| {
+            let (Some(a), Some(b)) = (lines.get(*a), lines.get(*b)) else { return Ordering::Equal };
+            let order = match sort {
+                Sort::Verdict => a.rank().cmp(&b.rank()),
+                Sort::Port => a.key.cmp(&b.key),
+                Sort::Claim => a.claim.cmp(&b.claim),
+                Sort::Observed => a.observed.cmp(&b.observed),
+                Sort::Rate => b.rate.cmp(&a.rate),
+                Sort::Size => b.bytes.cmp(&a.bytes),
+            };
+            if reversed { order.reverse() } else { order }
+        });
         if self.place().is_none() {
             self.chosen = false;
         }
@@ -310,41 +285,11 @@ impl Model {
         }
     }
 
-    /// The last samples of a port's rate.
-    pub(super) fn port_traffic(&self, key: RowKey, width: usize) -> Vec<u64> {
-        self.ports.get(&key).map_or_else(|| vec![0; width], |series| series.last(width))
-    }
-
     /// Moves the first row on the screen so that the selected one is among `height`.
     pub(super) fn scroll(&mut self, height: usize) {
         let place = self.place().unwrap_or(0);
         let most = self.shown.len().saturating_sub(height);
         let first = place.saturating_sub(height.saturating_sub(1));
         self.offset = self.offset.clamp(first.min(place), place.max(first)).min(most);
-    }
-}
-
-fn line(row: &PortRow) -> Option<Line> {
-    let (shown, _) = row.shown()?;
-    let (flows, packets, bytes) = row.totals();
-    let cells = cells(row)?;
-    Some(Line { key: row.key, verdict: shown.verdict, band: shown.band, cells, rate: 0, flows, packets, bytes })
-}
-
-impl Line {
-    /// Whether it would be the same if it were made anew.
-    fn shows(&self, row: &PortRow) -> bool {
-        let same = |(shown, _): (&Observed, bool)| (shown.verdict, shown.band) == (self.verdict, self.band);
-        row.totals() == (self.flows, self.packets, self.bytes) && row.shown().is_some_and(same)
-    }
-
-    fn place(&self) -> impl Ord + use<> {
-        let rank = ORDER.iter().position(|verdict| *verdict == self.verdict);
-        (rank, Reverse(self.band), Reverse(self.bytes), self.key)
-    }
-
-    /// The text of a cell.
-    pub(super) fn cell(&self, place: usize) -> &str {
-        self.cells.get(place).map_or("", String::as_str)
     }
 }
