@@ -11,6 +11,7 @@ printf '#include <pcap.h>\n' | cc -E -x c - >/dev/null 2>&1 || missing="$missing
 wanted=''
 if [ "${1:-}" = tests ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
     command -v ip >/dev/null 2>&1 || wanted="$wanted iproute2"
+    command -v setcap >/dev/null 2>&1 || wanted="$wanted libcap2-bin"
     command -v ping >/dev/null 2>&1 || wanted="$wanted iputils-ping"
     command -v openvpn >/dev/null 2>&1 || wanted="$wanted openvpn openssl"
     [ -x /usr/lib/ipsec/charon ] && command -v swanctl >/dev/null 2>&1 ||

@@ -5,13 +5,14 @@
 mod corpus;
 mod net;
 
-use net::{Net, Said, datagram, frames, testdata};
+use net::{Net, Running, Said, datagram, frames, testdata};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 const JSONL: &[&str] = &["-i", "v1", "-o", "jsonl"];
 
@@ -155,6 +156,11 @@ fn limits_end_it() {
     let live = net.live(&[JSONL, &["-c", "3"]].concat());
     net.send(|sender| (0..10).for_each(|_| sender.sendpacket(&datagram(40000, 9, b"x")[..]).unwrap()));
     assert_eq!(count(&live.wait().packets(), "received"), 3);
+    let live = net.live(&[JSONL, &["-c", "1000", "--fanout", "2"]].concat());
+    net.send(|sender| {
+        (0..3000).for_each(|n| sender.sendpacket(&datagram(40000 + n % 50, 9, b"x")[..]).unwrap());
+    });
+    assert_eq!(count(&live.wait().packets(), "received"), 1000);
     let said = net.live(&[JSONL, &["--duration", "300ms"]].concat()).wait();
     assert_eq!((said.code(), taken(&said)), (0, 0));
 }
@@ -323,4 +329,101 @@ fn probes_are_marked_though_their_flows_had_to_go() {
     assert!(summary["evicted"].as_u64().unwrap() > 15_000, "{summary}");
     let probes = lines.iter().filter(|line| line["type"] == "port").map(|line| line["probes"].as_u64().unwrap());
     assert_eq!(probes.sum::<u64>(), 20_000);
+}
+
+#[test]
+fn it_ends_while_packets_go_on_coming() {
+    let Some(net) = Net::new() else { return };
+    for signal in ["INT", "TERM"] {
+        let live = net.live(JSONL);
+        let (over, begun) = (AtomicBool::new(false), AtomicBool::new(false));
+        let start = Instant::now();
+        let most = Duration::from_secs(60);
+        let said = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                net.send(|sender| {
+                    for n in 0..u32::MAX {
+                        sender.sendpacket(&datagram(1024 + (n % 50_000) as u16, 9, b"and on and on")[..]).unwrap();
+                        begun.store(n > 1000, Ordering::Relaxed);
+                        if over.load(Ordering::Relaxed) || start.elapsed() > most {
+                            break;
+                        }
+                    }
+                });
+            });
+            until(|| begun.load(Ordering::Relaxed));
+            live.signal(signal);
+            let said = live.wait();
+            over.store(true, Ordering::Relaxed);
+            said
+        });
+        // Half a second on a machine that has nothing else to do.
+        assert!(start.elapsed() < most, "it went on as long as packets came");
+        assert_eq!(said.code(), 0, "{}", said.err);
+        taken(&said);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let Some(net) = Net::new() else { return };
+    let live = net.live(JSONL);
+    // Both are there when it goes on.
+    live.signal("STOP");
+    live.signal("INT");
+    live.signal("TERM");
+    live.signal("CONT");
+    let said = live.wait();
+    assert_eq!((said.code(), said.out.as_str()), (130, ""), "{}", said.err);
+}
+
+/// The program as a file of its own, which may have capabilities, and that everybody can start.
+fn copied() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = dir.path().join("portproof");
+    std::fs::copy(env!("CARGO_BIN_EXE_portproof"), &program).unwrap();
+    (dir, program)
+}
+
+#[test]
+fn one_capability_is_enough() {
+    let Some(net) = Net::new() else { return };
+    if Command::new("setcap").arg("-h").output().is_err() || Command::new("setpriv").arg("--help").output().is_err() {
+        println!("skipped: setcap or setpriv is not installed");
+        return;
+    }
+    let (_dir, program) = copied();
+    let path = program.to_str().unwrap();
+    let as_nobody = || {
+        let mut command = net.command("setpriv");
+        command.args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--bounding-set=-all,+net_raw",
+            path,
+            "live",
+        ]);
+        command.args(JSONL).env("PORTPROOF_SANDBOX", "kill");
+        command
+    };
+    let refused = as_nobody().output().unwrap();
+    let err = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{err}");
+    // The line that it names is the line that helps.
+    let line = err.lines().find_map(|line| line.trim().strip_prefix("sudo ")).expect(&err).to_owned();
+    assert_eq!(line, format!("setcap cap_net_raw=ep {path}"));
+    let mut words = line.split(' ');
+    if !Command::new(words.next().unwrap()).args(words).status().unwrap().success() {
+        println!("skipped: files in {} cannot have capabilities", std::env::temp_dir().display());
+        return;
+    }
+    let mut live = Running::start(as_nobody());
+    live.says("capturing on v1; confined: no capabilities, Landlock, seccomp");
+    let frames = frames(&testdata().join("demo/1197.pcap"));
+    net.send(|sender| frames.iter().for_each(|frame| sender.sendpacket(&frame[..]).unwrap()));
+    let said = live.interrupt();
+    assert_eq!((said.code(), taken(&said)), (0, frames.len() as u64), "{}", said.err);
+    assert!(said.lines().iter().any(|line| line["type"] == "port" && line["verdict"] == "mismatch"), "{}", said.out);
 }

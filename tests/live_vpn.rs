@@ -48,6 +48,14 @@ fn until(mut so: impl FnMut() -> bool) -> bool {
     })
 }
 
+/// The process that is said to own the server's end of the flows on a port.
+fn process(said: &Said, port: u64) -> String {
+    let lines = said.lines();
+    let flows = lines.iter().filter(|l| l["type"] == "flow" && l["server"]["port"] == port);
+    let owner = flows.filter(|l| l["process"]["side"] == "server").find_map(|l| l.pointer("/process/owners/0/command"));
+    owner.and_then(|name| name.as_str()).unwrap_or_else(|| panic!("nobody owns {port}: {}", said.out)).to_owned()
+}
+
 /// What was said of a port in the end.
 fn verdict(said: &Said, port: u64) -> (String, String) {
     let lines = said.lines();
@@ -76,7 +84,7 @@ fn openvpn_on_1197_is_a_mismatch() {
         String::from_utf8(print.stdout).unwrap().trim().split_once('=').unwrap().1.to_owned()
     };
     let (of_server, of_client) = (fingerprint("server"), fingerprint("client"));
-    let live = server.live(&["-i", "v1", "-o", "jsonl"]);
+    let live = server.live(&["-i", "v1", "-o", "jsonl", "--process"]);
     let openvpn = |net: &Net, name: &str, other: &str, args: &[&str]| {
         let mut command = net.command("openvpn");
         command.args([
@@ -110,6 +118,7 @@ fn openvpn_on_1197_is_a_mismatch() {
     );
     let said = live.interrupt();
     assert_eq!(verdict(&said, 1197), ("openvpn".to_owned(), "mismatch".to_owned()));
+    assert_eq!(process(&said, 1197), "openvpn");
 }
 
 #[test]
@@ -123,7 +132,7 @@ fn strongswan_on_2797_is_a_match() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let live = server.live(&["-i", "v1", "-o", "jsonl"]);
+    let live = server.live(&["-i", "v1", "-o", "jsonl", "--process"]);
     let mut peers = Vec::new();
     for (net, me, inner, other, others) in [
         (&server, "10.9.0.1", "10.55.0.1", "10.9.0.2", "10.55.0.2"),
@@ -174,4 +183,5 @@ fn strongswan_on_2797_is_a_match() {
     }
     let said = live.interrupt();
     assert_eq!(verdict(&said, 2797), ("esp-in-udp".to_owned(), "match".to_owned()), "{}", said.out);
+    assert_eq!(process(&said, 2797), "charon");
 }

@@ -4,11 +4,14 @@
 //! the kernel is first told to accept nothing more, then everything it had accepted is read: it has counted that itself.
 
 mod interfaces;
+mod limit;
 mod open;
 mod socket;
 
 pub use interfaces::{Interface, interfaces};
 pub use open::{OpenError, Settings};
+
+use limit::Limit;
 
 use super::{Block, CaptureError, Dropped, Fault, FrameRef, Source};
 use crate::packet::{LinkType, Time};
@@ -27,6 +30,8 @@ const BLOCK: usize = 256 << 10;
 const TICK: Duration = Duration::from_millis(100);
 /// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// The most frames read at a time.
+const PORTION: u64 = 256;
 /// How often the kernel's counters are asked for.
 const COUNTING: Duration = Duration::from_millis(100);
 
@@ -41,7 +46,7 @@ pub struct Live {
     first: u64,
     step: u64,
     bytes: u64,
-    most: u64,
+    limit: Limit,
     deadline: Option<Instant>,
     ending: Option<Instant>,
     counted: Instant,
@@ -116,13 +121,14 @@ impl Live {
             ports.iter_mut().zip(opened).for_each(|(ports, port)| ports.push(port));
         }
         let now = Instant::now();
+        let limit = Limit::new(settings.count);
         let live = |(ports, first)| Self {
             ports,
             packets: 0,
             first,
             step: threads as u64,
             bytes: 0,
-            most: settings.count.unwrap_or(u64::MAX),
+            limit: limit.clone(),
             deadline: settings.duration.map(|duration| now + duration),
             ending: None,
             counted: now,
@@ -138,11 +144,16 @@ impl Live {
         for n in 0..self.ports.len() {
             let Some(port) = self.ports.get_mut(n) else { return };
             loop {
-                let room = self.most.saturating_sub(self.packets);
-                if room == 0 || block.bytes.len() >= BLOCK {
+                if block.bytes.len() >= BLOCK {
                     return;
                 }
-                match port.read(block, &mut self.packets, room, (self.first, self.step)) {
+                let (room, before) = (self.limit.reserve(PORTION), self.packets);
+                if room == 0 {
+                    return;
+                }
+                let read = port.read(block, &mut self.packets, room, (self.first, self.step));
+                self.limit.settle(room, self.packets - before);
+                match read {
                     Ok(0) => break,
                     Ok(_) => {}
                     Err(text) => {
@@ -214,7 +225,7 @@ impl Live {
 
     /// Whether every interface is gone or told to stop, and all it had accepted is read.
     fn over(&mut self) -> bool {
-        if self.packets >= self.most {
+        if self.limit.is_reached() {
             return true;
         }
         let since = |port: &Port| match (port.state, self.ending) {
@@ -248,8 +259,7 @@ impl Port {
         (first, step): (u64, u64),
     ) -> Result<usize, String> {
         let (link, before) = (self.link, *packets);
-        let most = usize::try_from(room).unwrap_or(usize::MAX).min(256);
-        let result = self.capture.dispatch(Some(most), |packet| {
+        let result = self.capture.dispatch(usize::try_from(room).ok(), |packet| {
             let number = first + *packets * step;
             *packets += 1;
             let start = block.bytes.len() as u32;

@@ -47,7 +47,12 @@ pub(super) const BY_FLOW: [Column; 8] = [
 /// A line of the table, and what decides its place and whether it folds.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    pub line: Line,
+    /// The line of a flow. That of a row is made when it is shown: of a scan's thousands hardly any is.
+    pub line: Option<Line>,
+    /// It is only likely, and marked.
+    pub likely: bool,
+    /// It deserves a second line.
+    pub attention: bool,
     pub verdict: Verdict,
     pub band: Option<Band>,
     pub bytes: u64,
@@ -71,24 +76,14 @@ impl Entry {
 
     /// A row by port or by endpoint.
     pub(super) fn row(row: &PortRow, capture: usize) -> Option<Self> {
-        let (shown, only_likely) = row.shown()?;
-        let cells = cells(row)?;
-        let (mixed, bytes) = (row.mixed(), shown_bytes(row, shown));
-        let attention = match shown.verdict {
-            Verdict::Mismatch | Verdict::Contradicted => true,
-            Verdict::Unregistered => row.state != State::Dynamic,
-            _ => false,
-        };
-        let hints = !shown.suspected.is_empty() || !shown.notes.is_empty();
-        let attention = attention || mixed || only_likely || hints;
-        let clauses: Vec<String> = std::iter::once(why::row(row)).chain(why::lore(row).filter(|_| attention)).collect();
-        let why = escape(&clauses.join("; ")).into_owned();
-        let line = Line { colour: Some(shown.verdict), cells, why, attention };
+        let (shown, likely) = row.shown()?;
         Some(Self {
-            line,
+            line: None,
+            likely,
+            attention: attention(row, shown, likely),
             verdict: shown.verdict,
             band: shown.band,
-            bytes,
+            bytes: shown_bytes(row, shown),
             key: row.key,
             flow: None,
             capture,
@@ -121,12 +116,14 @@ impl Entry {
         ];
         let key = RowKey { port: flow.server.port, transport: flow.transport, server: Some(flow.server.ip) };
         Self {
-            line: Line {
+            line: Some(Line {
                 colour: Some(verdict),
                 cells,
                 why: escape(&why::flow(flow)).into_owned(),
                 attention: verdict < Verdict::Match || flow.note().is_some(),
-            },
+            }),
+            likely: !mark.is_empty(),
+            attention: verdict < Verdict::Match || flow.note().is_some(),
             verdict,
             band,
             bytes,
@@ -139,8 +136,26 @@ impl Entry {
     }
 }
 
+fn attention(row: &PortRow, shown: &Observed, likely: bool) -> bool {
+    let verdict = match shown.verdict {
+        Verdict::Mismatch | Verdict::Contradicted => true,
+        Verdict::Unregistered => row.state != State::Dynamic,
+        _ => false,
+    };
+    verdict || row.mixed() || likely || !shown.suspected.is_empty() || !shown.notes.is_empty()
+}
+
+/// The line of a row.
+pub(super) fn line(row: &PortRow) -> Option<Line> {
+    let (shown, likely) = row.shown()?;
+    let attention = attention(row, shown, likely);
+    let clauses: Vec<String> = std::iter::once(why::row(row)).chain(why::lore(row).filter(|_| attention)).collect();
+    let why = escape(&clauses.join("; ")).into_owned();
+    Some(Line { colour: Some(shown.verdict), cells: cells(row)?, why, attention })
+}
+
 /// The columns of [`BY_PORT`] for a row, those of [`BY_ENDPOINT`] where it has a server.
-pub(super) fn cells(row: &PortRow) -> Option<Vec<String>> {
+fn cells(row: &PortRow) -> Option<Vec<String>> {
     let (shown, only_likely) = row.shown()?;
     let (flows, ..) = row.totals();
     let mark = if only_likely { "?" } else { "" };

@@ -1,7 +1,7 @@
 //! The table: the first screen an engineer sees.
 
 use super::layout;
-use super::rows::{BY_ENDPOINT, BY_FLOW, BY_PORT, Entry, ORDER, port};
+use super::rows::{BY_ENDPOINT, BY_FLOW, BY_PORT, Entry, ORDER, line as line_of, port};
 use super::text::{Screen, counted, escape, thousands, wrap};
 use super::{Report, when, why};
 use crate::packet::Ip;
@@ -103,22 +103,24 @@ impl<W: Write> Table<W> {
             By::Flow => "flow",
         };
         let of = |verdict: Verdict| entries.iter().filter(move |e| e.verdict == verdict).count();
-        let silent = of(Verdict::Insufficient);
+        let (silent, all_matches) = (of(Verdict::Insufficient), of(Verdict::Match));
         let fold = !self.style.all && self.style.only.is_none();
         let fold_silent = fold && (silent < entries.len() || silent > ALONE);
         let mut matches = 0;
         let shown = entries.iter().filter(|entry| match entry.verdict {
-            Verdict::Match if fold && entry.line.cells.first().is_none_or(|cell| !cell.ends_with('?')) => {
+            Verdict::Match if fold && !entry.likely => {
                 matches += 1;
                 // A fold of one saves nothing.
-                matches <= MATCHES || of(Verdict::Match) == MATCHES + 1
+                matches <= MATCHES || all_matches == MATCHES + 1
             }
             Verdict::Insufficient => !fold_silent,
             _ => true,
         });
-        let mut lines: Vec<_> = shown.map(|entry| entry.line.clone()).collect();
-        let beyond = self.style.top.map_or(0, |top| lines.len().saturating_sub(top));
-        lines.truncate(lines.len() - beyond);
+        let mut shown: Vec<&Entry> = shown.collect();
+        let beyond = self.style.top.map_or(0, |top| shown.len().saturating_sub(top));
+        shown.truncate(shown.len() - beyond);
+        let line = |entry: &Entry| entry.line.clone().or_else(|| self.rows.get(entry.key).and_then(line_of));
+        let lines: Vec<_> = shown.into_iter().filter_map(line).collect();
         if !lines.is_empty() {
             let columns: &[_] = match self.style.by {
                 By::Port => &BY_PORT,
@@ -130,7 +132,7 @@ impl<W: Write> Table<W> {
         if beyond > 0 {
             self.paragraph(&format!("+ {} beyond --top", counted(beyond as u64, noun)))?;
         }
-        let folded = of(Verdict::Match).saturating_sub(MATCHES);
+        let folded = all_matches.saturating_sub(MATCHES);
         if fold && folded > 1 && matches > MATCHES {
             self.paragraph(&format!("+ {} more {noun}s match  (--all)", thousands(folded as u64)))?;
         }
@@ -232,7 +234,7 @@ impl<W: Write> Table<W> {
 
     /// What to ask next: why the first row that needs attention is what it is.
     fn next(&self, entries: &[Entry], summary: &Summary) -> Option<String> {
-        let entry = entries.iter().find(|entry| entry.verdict < Verdict::Match || entry.line.attention)?;
+        let entry = entries.iter().find(|entry| entry.verdict < Verdict::Match || entry.attention)?;
         let capture = summary.captures.get(entry.capture)?;
         let choice = match entry.flow {
             Some(flow) => format!("--flow {flow}"),

@@ -132,6 +132,9 @@ impl PortRow {
 
     /// Whether more than one protocol (unknown counting as one) was served.
     pub fn mixed(&self) -> bool {
+        if self.observed.len() < 2 {
+            return false;
+        }
         let served = self.observed.iter().filter(|o| o.verdict != Verdict::Insufficient && !o.announced);
         served.map(|o| o.protocol).collect::<BTreeSet<_>>().len() > 1
     }

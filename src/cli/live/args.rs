@@ -41,7 +41,7 @@ pub(crate) struct Capturing {
     #[arg(long, value_name = "N", default_value = "1")]
     fanout: NonZero<u8>,
     /// End after this many packets.
-    #[arg(short = 'c', long, value_name = "N", conflicts_with = "fanout")]
+    #[arg(short = 'c', long, value_name = "N")]
     count: Option<NonZero<u64>>,
     /// End after this time: 60s, 1h.
     #[arg(long, value_name = "TIME", value_parser = choose::period)]
