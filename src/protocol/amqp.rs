@@ -40,7 +40,7 @@ impl Dialogue for Amqp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
         let measure = |b: &[u8]| match b.first_chunk() {
             Some([1..=3 | 8, _, _, _, _, _, _]) => {
                 let end = be32(b, 3).filter(|&n| n < 1 << 20)? as usize + 7;

@@ -13,6 +13,8 @@ pub(super) struct Coap;
 static MESSAGE: Family = Family { id: "coap.message", cap: Bits::whole(12) };
 /// A request names its resource in readable path options.
 static PATH: Family = Family { id: "coap.path", cap: Bits::whole(6) };
+/// The path begins with ".well-known" in an option of just that length: 96 bits. Only the web uses the name, and not so.
+static WELL_KNOWN: Family = Family { id: "coap.well-known", cap: Bits::whole(10) };
 /// The reply acknowledges the message (16 bits) or repeats the token (up to 64), in roles that the codes give.
 static ANSWER: Family = Family { id: "coap.answer", cap: Bits::whole(14) };
 
@@ -49,6 +51,10 @@ impl Protocol for Coap {
             if let Some(request) = reading.hits.iter().find(|h| h.message.path) {
                 finding.server = finding.server.or(Some(request.datagram.dir.other()));
                 finding.evidence.push(item(&PATH, 5 + named.len() as i32, named, "a request with a readable path"));
+                let known = reading.frames(|m| m.well_known);
+                if !known.is_empty() {
+                    finding.evidence.push(item(&WELL_KNOWN, 10, known, "the path begins with .well-known"));
+                }
             }
             finding
         });

@@ -12,6 +12,9 @@ use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use std::borrow::Cow;
 
+/// What the server answers is not the protocol that the client spoke.
+static FOREIGN_ANSWER: Family = Family { id: "flow.foreign-answer", cap: Bits::ZERO };
+
 /// A protocol over TCP that shows itself in the first bytes of its client and of its server.
 pub(super) trait Dialogue: Sync {
     /// See [`Protocol::name`].
@@ -24,7 +27,7 @@ pub(super) trait Dialogue: Sync {
     const ANNOUNCES: Option<Reader> = None;
 
     /// Whether servers of this protocol are known to answer in ways that no specification allows, or in none: then an
-    /// answer that is foreign excludes the protocol only where the client did not speak it either.
+    /// answer that is foreign excludes the protocol only where the client's first bytes are foreign, too.
     const FORGIVING: bool = false;
 
     /// Judges what the client sent first; there is at least one byte.
@@ -33,8 +36,9 @@ pub(super) trait Dialogue: Sync {
     /// Judges what the server sent first; there is at least one byte. `client` is what the client has sent so far.
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening;
 
-    /// Judges what `role` sent, joined in the middle, if its first bytes are no opening. Foreign: more bytes will not help.
-    fn joined(&self, _bytes: &[u8], _role: Role) -> Opening {
+    /// Judges what `role` sent, joined in the middle, if its first bytes are no opening; `other` is what the other side sent.
+    /// Foreign: more bytes will not help.
+    fn joined(&self, _bytes: &[u8], _role: Role, _other: &[u8]) -> Opening {
         Opening::Foreign
     }
 }
@@ -198,15 +202,18 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
         (bytes, Role::Client) => protocol.client(bytes),
         (bytes, Role::Server) => protocol.server(bytes, client.bytes()),
     };
-    let said = |stream: &Stream<'_>, role: Role| match hear(stream, role) {
-        Opening::Foreign if !stream.start_seen() => protocol.joined(stream.bytes(), role),
+    let said = |stream: &Stream<'_>, role: Role, other: &Stream<'_>| match hear(stream, role) {
+        Opening::Foreign if !stream.start_seen() => protocol.joined(stream.bytes(), role, other.bytes()),
         opening => opening,
     };
-    let asked = said(client, Role::Client);
-    let answered = said(server, Role::Server);
+    let asked = said(client, Role::Client, server);
+    let answered = said(server, Role::Server, client);
+    let mut against = None;
     if server.start_seen() && matches!(answered, Opening::Foreign) {
-        let asked_so = D::FORGIVING && matches!(asked, Opening::Spoken(_));
-        return if asked_so { Assessment::NotNow } else { Assessment::Excluded };
+        if !D::FORGIVING || matches!(asked, Opening::Foreign) {
+            return Assessment::Excluded;
+        }
+        against = server.origin(0).map(|(frame, _)| frame);
     }
     // What a side said is something else, whatever follows; only the other side can say more.
     match (&asked, &answered) {
@@ -232,6 +239,10 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
     }
     if finding.evidence.is_empty() {
         return Assessment::NotNow;
+    }
+    if let Some(frame) = against {
+        let text = "the server's answer is something else".into();
+        finding.evidence.push(Evidence { family: &FOREIGN_ANSWER, bits: Bits::whole(-10), frames: vec![frame], text });
     }
     finding.server = (!D::SYMMETRIC).then_some(serves);
     Assessment::Recognised(finding)

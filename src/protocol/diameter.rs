@@ -52,7 +52,7 @@ impl Dialogue for Diameter {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
         match header(bytes) {
             Some(_) => Said::new(role.of(&MIDDLE), 14, "message of Diameter").into(),
             None => Opening::Neutral,

@@ -61,7 +61,7 @@ impl Dialogue for Edp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
         let chained: Vec<_> = messages(bytes).collect();
         let reached: usize = chained.iter().map(Message::wire_len).sum();
         let to_the_end = reached + Message::HEADER > bytes.len();

@@ -50,6 +50,7 @@ impl Dialogue for Enip {
                     said.into()
                 }
             }
+            (Some(_), None) if matches!(short(client), Opening::Short) => Opening::Short,
             (None, _) => short(bytes),
             _ => Opening::Foreign,
         }

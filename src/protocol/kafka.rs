@@ -5,7 +5,7 @@
 //! length (4) | correlation ID (4) | …
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, be32};
 use super::{Bits, Family};
 
@@ -50,6 +50,24 @@ impl Dialogue for Kafka {
             _ => Opening::Foreign,
         }
     }
+
+    /// The client's requests are alike from the first to the last, but the first answer may be one to an earlier request.
+    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+        let asked = be32(other, 8).filter(|_| role == Role::Server && request(other).is_ok());
+        let Some(asked) = asked else { return Opening::Foreign };
+        let mut rest = bytes;
+        while let Some((length, correlation)) = be32(rest, 0).zip(be32(rest, 4)) {
+            if !(4..1 << 26).contains(&length) || correlation.wrapping_sub(asked) < 1 << 31 && correlation != asked {
+                return Opening::Foreign;
+            }
+            if correlation == asked {
+                let bits = if asked > 255 { 14 } else { 10 };
+                return Said::new(&RESPONSE, bits, "a response repeats the correlation ID of a request").into();
+            }
+            rest = rest.get(4 + length as usize..).unwrap_or_default();
+        }
+        Opening::Short
+    }
 }
 
 /// The client ID of the first request, if it has one.
@@ -74,7 +92,7 @@ fn request(bytes: &[u8]) -> Result<Option<&[u8]>, Opening> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -83,5 +101,12 @@ mod tests {
         let finding = found(&Kafka, client, b"\x00\x00\x01\x00\x00\x00\x10\x01\x00\x00").unwrap();
         assert_eq!(finding.bits(), Bits::whole(30));
         assert!(excluded(&Kafka, client, b"\x00\x00\x01\x00\x00\x00\x10\x02\x00\x00"));
+    }
+    #[test]
+    fn an_answer_to_an_earlier_request_may_come_first() {
+        let client = b"\x00\x00\x00\x1a\x00\x12\x00\x03\x00\x00\x10\x01\x00\x07rdkafka\x00\x08librdkafka";
+        let answers = b"\x00\x00\x00\x06\x00\x00\x10\x00\x00\x00\x00\x00\x00\x06\x00\x00\x10\x01\x00\x00";
+        assert_eq!(joined(&Kafka, client, answers).unwrap().bits(), Bits::whole(30));
+        assert_eq!(joined(&Kafka, client, &answers[..10]).unwrap().bits(), Bits::whole(16));
     }
 }

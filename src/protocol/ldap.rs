@@ -100,7 +100,7 @@ impl Dialogue for OverTcp {
             (0x64, [4, ..]) => 18,
             (0x73, [4, ..]) => 14,
             (0x61 | 0x64 | 0x65 | 0x78, []) => return Opening::Short,
-            _ => return Opening::Foreign,
+            _ => return short(bytes),
         };
         let said = Said::new(&RESPONSE, bits, "server sends a response of LDAP whose nested lengths agree");
         match message(client) {

@@ -59,7 +59,8 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
     let [client, server] = Dir::BOTH.map(|dir| head.stream(dir));
     let (asks, says) = (is_command(client.bytes()), is_answer(server.bytes()));
     if !asks {
-        let foreign = client.bytes().len() > 10 || server.bytes().len() > 64;
+        // A server's answer may be captured before the question.
+        let foreign = client.bytes().len() > 10 || (server.bytes().len() > 64 && !client.bytes().is_empty());
         return if foreign { Assessment::Excluded } else { Assessment::NotNow };
     }
     let frame = |s: crate::flow::Stream<'_>| s.origin(0).map(|(frame, _)| frame).into_iter().collect::<Vec<_>>();

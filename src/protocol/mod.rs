@@ -59,6 +59,7 @@ mod iperf3;
 mod ipfix;
 mod irc;
 mod java_rmi;
+mod joined;
 mod kafka;
 mod kcp;
 mod kerberos;

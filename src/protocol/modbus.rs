@@ -77,7 +77,9 @@ fn adu(bytes: &[u8], request: bool) -> Option<usize> {
         (20 | 21, true) => counted.is_none_or(|n| n == length),
         (22, _) => length == 8,
         (24, true) => length == 4,
-        (0x81..=0xff, false) => length == 3 && body.first().is_none_or(|&code| (1..=11).contains(&code)),
+        // Function 0 exists for nobody, so that servers refuse it.
+        (0, true) => length >= 2,
+        (0x80..=0xff, false) => length == 3 && body.first().is_none_or(|&code| (1..=11).contains(&code)),
         (7 | 11 | 23 | 24 | 43 | 65..=72 | 90 | 100..=110, _) => length >= 2,
         _ => false,
     };

@@ -3,15 +3,28 @@
 //! ```text
 //! 10 | remaining length (1..4) | 00 04 'MQTT' or 00 06 'MQIsdp' | level | flags | keepalive (2) | …
 //! 20 | remaining length        | 00..01 | return code | properties (5.0)
+//! 3x | remaining length        | topic length (2) | topic | packet identifier (2) unless QoS is 0 | message
+//! 40, 50, 62, 70, 82, 90, a2, b0 | remaining length | packet identifier (2) | …          acknowledgements, subscriptions
+//! c0 | 00, d0 | 00                                                                  ping and its answer
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::framing::be16;
 use super::{Bits, Family};
 
 /// The name between fixed bytes and lengths: over 60 bits. From a client alone it may be a probe.
 static CONNECT: Family = Family { id: "mqtt.connect", cap: Bits::whole(26) };
 /// Four bytes, 28 bits by chance; small binary acknowledgements are common, so it counts as the answer.
 static CONNACK: Family = Family { id: "mqtt.connack", cap: Bits::whole(14) };
+
+/// Packets joined in the middle that fill the stream to its end: a ping is 16 fixed bits, a message with a topic in text
+/// some 30. Short binary frames are common, so that it takes both sides.
+static PACKETS: [Family; 2] = [
+    Family { id: "mqtt.client-packets", cap: Bits::whole(12) },
+    Family { id: "mqtt.server-packets", cap: Bits::whole(12) },
+];
+/// One side acknowledges a packet identifier of the other's, mostly a small number.
+static ACKNOWLEDGED: Family = Family { id: "mqtt.packet-identifier-echo", cap: Bits::whole(8) };
 
 /// The recogniser.
 pub(super) struct Mqtt;
@@ -53,11 +66,98 @@ impl Dialogue for Mqtt {
             _ => Opening::Foreign,
         }
     }
+
+    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+        let mut bits = 0;
+        for packet in packets(bytes) {
+            let Some(told) = packet.and_then(|p| p.told(role)) else { return Opening::Foreign };
+            bits += told;
+        }
+        if bits == 0 {
+            return Opening::Short;
+        }
+        let said =
+            Said::new(role.of(&PACKETS), bits, format!("{role:?} sends packets of MQTT to the end").to_lowercase());
+        let sent = |id| packets(other).flatten().any(|p| p.identifier() == Some(id));
+        let echo = packets(bytes).flatten().filter_map(|p| p.acknowledges()).any(sent);
+        match echo {
+            true => said.and(&ACKNOWLEDGED, 8, 0, "a packet identifier of the other side is acknowledged"),
+            false => said,
+        }
+        .unfinished(bits < 12)
+        .into()
+    }
+}
+
+/// A control packet on the wire.
+struct Packet<'a> {
+    first: u8,
+    length: usize,
+    /// What is visible behind the remaining length.
+    body: &'a [u8],
+}
+
+/// The packets of a stream, each following the one before; none in the place of what is no packet.
+fn packets(bytes: &[u8]) -> impl Iterator<Item = Option<Packet<'_>>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (&first, after) = rest.split_first()?;
+        let digits = after.iter().take(4).take_while(|&&b| b & 0x80 != 0).count();
+        let Some(body) = after.get(digits + 1..) else {
+            // The last packet may be cut.
+            rest = &[];
+            return (digits == 4 || matches!(first >> 4, 0 | 15)).then_some(None);
+        };
+        let value = after.iter().take(digits + 1).rev().fold(0, |n, &b| n << 7 | usize::from(b & 0x7f));
+        let (body, next) = body.split_at(value.min(body.len()));
+        rest = next;
+        Some(Some(Packet { first, length: value, body }))
+    })
+}
+
+impl Packet<'_> {
+    /// What it proves if `role` sent it, in bits; none if that cannot be.
+    fn told(&self, role: Role) -> Option<i32> {
+        let length = self.length;
+        let bits = match (self.first, role) {
+            (0x30..=0x3d, _) if self.first & 6 != 6 => {
+                let topic = be16(self.body, 0).filter(|n| (1..=length.saturating_sub(2)).contains(n))?;
+                let topic = self.body.get(2..2 + topic)?;
+                topic.iter().all(|b| matches!(b, 0x20..=0x7e | 0x80..)).then_some(if topic.len() > 3 {
+                    10
+                } else {
+                    3
+                })?
+            }
+            (0x40 | 0x50 | 0x62 | 0x70, _) => (length == 2 || (3..64).contains(&length)).then_some(3)?,
+            (0x82 | 0xa2, Role::Client) => (length >= 3).then_some(3)?,
+            (0x90 | 0xb0, Role::Server) => (length >= 2).then_some(3)?,
+            (0xc0, Role::Client) | (0xd0, Role::Server) => (length == 0).then_some(8)?,
+            (0xe0, Role::Client) => (length == 0).then_some(5)?,
+            (0x20, Role::Server) => (length >= 2).then_some(4)?,
+            _ => return None,
+        };
+        Some(bits)
+    }
+
+    /// The identifier of a packet that asks for an acknowledgement.
+    fn identifier(&self) -> Option<usize> {
+        match self.first {
+            0x32..=0x35 | 0x3a..=0x3d => be16(self.body, 2 + be16(self.body, 0)?),
+            0x62 | 0x82 | 0xa2 => be16(self.body, 0),
+            _ => None,
+        }
+    }
+
+    /// The identifier that an acknowledgement names.
+    fn acknowledges(&self) -> Option<usize> {
+        matches!(self.first, 0x40 | 0x50 | 0x70 | 0x90 | 0xb0).then(|| be16(self.body, 0))?
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -70,5 +170,16 @@ mod tests {
         for n in 1..connect.len() {
             assert!(!matches!(Mqtt.client(&connect[..n]), Opening::Foreign), "{n}");
         }
+    }
+    #[test]
+    fn packets_fill_a_stream_joined_in_the_middle() {
+        let pings = joined(&Mqtt, &[0xc0, 0], &[0xd0, 0]).unwrap();
+        assert_eq!((pings.bits(), pings.server), (Bits::whole(16), Some(crate::flow::Dir::Responder)));
+        let publish = b"\x32\x0a\x00\x05a/b/c\x00\x07x";
+        let finding = joined(&Mqtt, &publish.repeat(2), &[0x40, 2, 0, 7, 0xd0, 0]).unwrap();
+        assert_eq!(finding.bits(), Bits::whole(12 + 11 + 8));
+        let little = joined(&Mqtt, b"0\x05hello", b"\x20\x02ok");
+        assert!(little.is_none_or(|f| f.bits() < Bits::whole(8)));
+        assert!(joined(&Mqtt, b"\xc0\x00\x01", b"\xc0\x00").is_none_or(|f| f.bits() < Bits::whole(14)));
     }
 }

@@ -5,14 +5,43 @@
 //! length (3, LE) | number 01 | capabilities (4) | longest packet (4) | charset | 00 × 23 | user 00 | …
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::le32;
-use super::{Bits, Family, text};
+use super::{Bits, Family, joined, text};
 
 /// Length, number, version 10, a version in text, a filler that is zero: over 60 bits.
 static GREETING: Family = Family { id: "mysql.greeting", cap: Bits::whole(30) };
 /// Number 1 and 19 or 23 zeros at their place: over 100 bits, but made of zeros.
 static LOGIN: Family = Family { id: "mysql.login", cap: Bits::whole(12) };
+
+/// Packets joined in the middle: a command with number 0 and SQL behind it, a column's definition that begins with the
+/// catalogue "def". A query's text proves little of what carries it, so both sides together stay below certain.
+static PACKETS: [Family; 2] = [
+    Family { id: "mysql.client-packets", cap: Bits::whole(14) },
+    Family { id: "mysql.server-packets", cap: Bits::whole(14) },
+];
+
+/// Words with which statements begin.
+const VERBS: &[&[u8]] = &[
+    b"SELECT ",
+    b"INSERT ",
+    b"UPDATE ",
+    b"DELETE ",
+    b"REPLACE ",
+    b"SHOW ",
+    b"SET ",
+    b"BEGIN",
+    b"START ",
+    b"COMMIT",
+    b"ROLLBACK",
+    b"CREATE ",
+    b"ALTER ",
+    b"DROP ",
+    b"TRUNCATE ",
+    b"USE ",
+    b"CALL ",
+    b"EXPLAIN ",
+];
 
 /// The recogniser.
 pub(super) struct Mysql;
@@ -76,11 +105,59 @@ impl Dialogue for Mysql {
             _ => Opening::Foreign,
         }
     }
+
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+        let measure = if role == Role::Client { command } else { response };
+        joined::opening(joined::heaviest(bytes, joined::SEGMENT, 5, measure), &PACKETS, role)
+    }
+}
+
+/// A packet's number, its length on the wire, and what is visible of its content.
+fn packet(bytes: &[u8]) -> Option<(u8, usize, &[u8])> {
+    let header = le32(bytes, 0)?;
+    let length = (header & 0xff_ffff) as usize;
+    let content = bytes.get(4..)?;
+    (length > 0).then_some(((header >> 24) as u8, 4 + length, content.get(..length.min(content.len()))?))
+}
+
+/// A client's command on the wire: its length and what it proves.
+fn command(bytes: &[u8]) -> Option<(usize, i32)> {
+    let (0, length, [kind, argument @ ..]) = packet(bytes)? else { return None };
+    let verb = || VERBS.iter().any(|v| text::start_any_case(argument.trim_ascii_start(), v) == text::Start::Same);
+    let bits = match kind {
+        // Query and prepare.
+        3 | 0x16 => (verb() && text::is_text(argument)).then_some(14)?,
+        // Quit and ping have no argument; execute and close name a statement.
+        1 | 0x0e => (length == 5).then_some(8)?,
+        0x19 => (length == 9).then_some(8)?,
+        0x17 => (length >= 14).then_some(4)?,
+        2 | 4..=0x1f => 1,
+        _ => return None,
+    };
+    Some((length, bits))
+}
+
+/// A server's packet on the wire: its length and what it proves.
+fn response(bytes: &[u8]) -> Option<(usize, i32)> {
+    let (number, length, content) = packet(bytes)?;
+    if number == 0 {
+        return None;
+    }
+    let bits = match content {
+        // A column's definition; end of a list; an error with its state; done, without rows; the number of columns.
+        [3, b'd', b'e', b'f', ..] => 12,
+        [0xfe, 0, 0, _, 0] if length == 9 => 10,
+        [0xff, _, 3..=0x10, b'#', ..] => 12,
+        [0, _, _, 2 | 3, 0, 0, 0] if number == 1 => 10,
+        [1..=64] if number == 1 => 6,
+        _ => 1,
+    };
+    Some((length, bits))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -92,5 +169,20 @@ mod tests {
         assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(42), "8.0.36"));
         assert!(excluded(&Mysql, b"", b"220 hello\r\n"));
         assert!(!excluded(&Mysql, b"", &server[..20]));
+    }
+    #[test]
+    fn packets_chain_when_joined_in_the_middle() {
+        let packet = |number: u8, content: &[u8]| [&[content.len() as u8, 0, 0, number], content].concat();
+        let asked = packet(0, b"\x03select 1 from t");
+        let answered = [
+            packet(1, &[1]),
+            packet(2, b"\x03def\x00\x00\x00\x011\x00\x0c\x3f\x00"),
+            packet(3, &[0xfe, 0, 0, 2, 0]),
+            packet(4, b"\x011"),
+            packet(5, &[0xfe, 0, 0, 2, 0]),
+        ]
+        .concat();
+        assert_eq!(joined(&Mysql, &asked, &answered).unwrap().bits(), Bits::whole(28));
+        assert!(joined(&Mysql, &packet(0, b"\x03hello"), &packet(0, b"\x03def")).is_none());
     }
 }

@@ -3,7 +3,7 @@
 use super::datagrams::{self, item};
 use super::{Assessment, Bits, Family, Finding, Protocol};
 use crate::flow::Head;
-use crate::wire::ntp::{Control, Mode, Ntp as Packet, unix_seconds};
+use crate::wire::ntp::{Control, Mode, Ntp as Packet, Private, unix_seconds};
 
 /// Network Time Protocol.
 pub(super) struct Ntp;
@@ -16,15 +16,29 @@ static ECHO: Family = Family { id: "ntp.origin-echo", cap: Bits::whole(20) };
 /// A server's timestamps lie within a day of the capture's clock: two of them by chance with 2^-28, but other protocols
 /// send the time as well.
 static CLOCK: Family = Family { id: "ntp.clock", cap: Bits::whole(8) };
-/// A control message whose length agrees with its count; a response repeats sequence and opcode. Requests are 12 bytes
-/// of mostly zeros, so that the shape alone says little.
+/// The timestamps that are set lie within a day of each other: 2^-15 for each but the first. Other formats may hold a
+/// time twice.
+static TIMES: Family = Family { id: "ntp.timestamps", cap: Bits::whole(10) };
+/// A control message whose length agrees with its count; a response repeats sequence and opcode, and requests count
+/// their sequence. Requests are 12 bytes of mostly zeros, so that the shape alone says little.
 static CONTROL: Family = Family { id: "ntp.control", cap: Bits::whole(20) };
+
+/// A private request: 50 bits of header, most of them zero; the answer repeats two bytes of it.
+static PRIVATE: Family = Family { id: "ntp.private", cap: Bits::whole(20) };
 
 const DAY: i64 = 86_400;
 
 enum Message {
     Time(Packet),
     Control(Control),
+    Private(Private),
+}
+
+impl Message {
+    /// The sequence number of a control message.
+    fn sequence(&self) -> Option<u16> {
+        if let Self::Control(control) = self { Some(control.sequence) } else { None }
+    }
 }
 
 impl Protocol for Ntp {
@@ -37,13 +51,14 @@ impl Protocol for Ntp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 0 || matches!(byte & 7, 1..=6)
+        at != 0 || byte & 7 != 0
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes.first()? & 7 {
             1..=5 if d.len >= 48 => Packet::new(d.bytes, d.len).map(Message::Time),
             6 if d.len >= 12 => Control::new(d.bytes, d.len).map(Message::Control),
+            7 if d.len >= 8 => Private::new(d.bytes, d.len).map(Message::Private),
             _ => None,
         });
         let Some(first) = reading.hits.first() else { return reading.nothing() };
@@ -57,6 +72,7 @@ impl Protocol for Ntp {
             (Message::Control(q), Message::Control(r)) => {
                 !q.response && r.response && q.opcode == r.opcode && q.sequence == r.sequence
             }
+            (Message::Private(q), Message::Private(r)) => !q.response && r.response && q.request == r.request,
             _ => false,
         });
         let packets = reading.frames(time);
@@ -75,14 +91,31 @@ impl Protocol for Ntp {
                 if packet.mode == Mode::Symmetric {
                     finding.server = None;
                 }
-            } else {
+            } else if let Message::Control(_) = &reply.message {
                 finding.evidence.push(item(&CONTROL, 20, frames, "the control response repeats sequence and opcode"));
-                finding.variant = Some("control".into());
+            } else {
+                finding.evidence.push(item(&PRIVATE, 20, frames, "the private response repeats the request's code"));
             }
         } else if let Message::Control(_) = first.message {
-            let text = "a control message whose length agrees with its count";
-            finding.evidence.push(item(&CONTROL, 8, vec![first.datagram.frame], text));
-            finding.variant = Some("control".into());
+            let sequences = || reading.hits.iter().filter_map(|h| h.message.sequence());
+            let steps = sequences().zip(sequences().skip(1)).filter(|(a, b)| a.wrapping_add(1) == *b).count() as i32;
+            let text = "control messages whose lengths agree with their counts";
+            finding.evidence.push(item(&CONTROL, 8 + 4 * steps, reading.frames(|m| m.sequence().is_some()), text));
+        } else if let Message::Private(_) = first.message {
+            let text = "a private message whose length agrees with its items";
+            finding.evidence.push(item(&PRIVATE, 14, vec![first.datagram.frame], text));
+        }
+        finding.variant = match first.message {
+            Message::Control(_) => Some("control".into()),
+            Message::Private(_) => Some("private".into()),
+            Message::Time(_) => None,
+        };
+        let agreeing = |m: &Message| if let Message::Time(p) = m { p.agreeing() } else { 0 };
+        if let Some(hit) = reading.hits.iter().max_by_key(|h| agreeing(&h.message)).filter(|h| agreeing(&h.message) > 1)
+        {
+            let bits = 2 + 2 * agreeing(&hit.message) as i32;
+            let text = "the timestamps that are set lie within a day of each other";
+            finding.evidence.push(item(&TIMES, bits, vec![hit.datagram.frame], text));
         }
         let timely = reading.hits.iter().find(|h| match &h.message {
             Message::Time(p) if p.mode != Mode::Client && p.stratum != 0 => {
@@ -97,7 +130,7 @@ impl Protocol for Ntp {
         }
         let version = reading.hits.iter().find_map(|h| match &h.message {
             Message::Time(p) => Some(p.version),
-            Message::Control(_) => None,
+            _ => None,
         });
         finding.variant = finding.variant.or_else(|| version.map(|v| format!("v{v}").into()));
         Assessment::Recognised(finding)

@@ -6,8 +6,10 @@
 //! ```
 
 use super::datagrams::{self, Shape};
-use super::dialogue::{self, Dialogue, Opening, Said};
-use super::{Assessment, Bits, Family, Protocol, text};
+use super::dialogue::{self, Dialogue, Opening, Role, Said};
+use super::framing::be16;
+use super::tpkt::short;
+use super::{Assessment, Bits, Family, Protocol, joined, text};
 use crate::flow::Head;
 use crate::packet::Transport;
 use crate::wire::tpkt::{Tpkt, X224, packets};
@@ -16,6 +18,12 @@ use crate::wire::tpkt::{Tpkt, X224, packets};
 static REQUEST: Family = Family { id: "rdp.connection-request", cap: Bits::whole(26) };
 /// The same for the answer.
 static CONFIRM: Family = Family { id: "rdp.connection-confirm", cap: Bits::whole(28) };
+
+/// Data joined in the middle, where no TLS hides it: a unit on a channel of T.125 in TPKT with some 70 fixed bits counts 10;
+/// updates and input on the fast path, between the units, have a length and little else. H.323's data conferencing, which
+/// hardly anyone used, has the same units.
+static UNITS: [Family; 2] =
+    [Family { id: "rdp.client-units", cap: Bits::whole(14) }, Family { id: "rdp.server-units", cap: Bits::whole(14) }];
 
 /// A SYN of MS-RDPEUDP: no sequence number to acknowledge (FFFFFFFF), two MTUs and zeros up to a size of about 1,200.
 static SYN: Family = Family { id: "rdp.udp-syn", cap: Bits::whole(24) };
@@ -150,6 +158,32 @@ impl Dialogue for OverTcp {
             _ => Opening::Foreign,
         }
     }
+
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+        joined::opening(joined::heaviest(bytes, joined::SEGMENT, 7, |b| unit(b, role)), &UNITS, role)
+    }
+}
+
+/// A unit on the wire in the middle of a connection: its length and what it proves.
+///
+/// ```text
+/// 03 00 length (2) 02 F0 80 | 64 or 68 | initiator (2) | channel (2) | 70 | length (1 or 2) | …     MS-RDPBCGR 2.2.8.1.1
+/// 00, 40, 80 or C0, and a number of events | length (1 or 2) | …                              fast path, 2.2.8.1.2
+/// ```
+fn unit(bytes: &[u8], role: Role) -> Option<(usize, i32)> {
+    if let Some(tpkt) = Tpkt::new(bytes) {
+        let send = if role == Role::Client { 0x64 } else { 0x68 };
+        let Some(X224::Data([kind, _, _, 3, _, 0x70, length @ ..])) = tpkt.x224() else { return None };
+        // The length of what the unit carries, which fills the packet.
+        let filled = match length {
+            [n @ 0..=0x7f, ..] => 14 + usize::from(*n),
+            _ => 15 + (be16(length, 0)? & 0x7fff),
+        };
+        return (*kind == send && filled == tpkt.length).then_some((tpkt.length, 10));
+    }
+    let [first, high, low, ..] = bytes else { return None };
+    let length = if high & 0x80 == 0 { usize::from(*high) } else { usize::from(high & 0x7f) << 8 | usize::from(*low) };
+    (first & 3 == 0 && length > 3 && (role == Role::Client || first & 0x3c == 0)).then_some((length, 1))
 }
 
 /// An MCS connect-initial with "Duca" or the GCC key after a bare connection request.
@@ -164,16 +198,9 @@ fn conference(bytes: &[u8]) -> Opening {
     }
 }
 
-fn short(bytes: &[u8]) -> Opening {
-    let beginning = [3, 0, 0].starts_with(bytes.get(..bytes.len().min(3)).unwrap_or_default());
-    let cut = bytes.len() < 7
-        || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
-    if beginning && cut { Opening::Short } else { Opening::Foreign }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -189,5 +216,16 @@ mod tests {
     fn other_iso_transport_is_not_rdp() {
         let confirm = [3, 0, 0, 14, 9, 0xd0, 0, 4, 0, 9, 0, 0xc0, 1, 10];
         assert!(excluded(&Rdp, &[], &confirm));
+    }
+    #[test]
+    fn units_chain_when_joined_in_the_middle() {
+        let unit = |kind: u8| [&[3, 0, 0, 20, 2, 0xf0, 0x80, kind, 0, 5, 3, 0xeb, 0x70, 6][..], &[9; 6]].concat();
+        let input = [unit(0x64), vec![4, 9, 1, 2, 3, 4, 5, 6, 7]].concat();
+        let finding = joined(&Rdp, &input, &unit(0x68).repeat(2)).unwrap();
+        assert_eq!(finding.bits(), Bits::whole(11 + 14));
+        assert!(
+            joined(&Rdp, &[4, 9, 1, 2, 3, 4, 5, 6, 7], &[0, 8, 1, 2, 3, 4, 5, 6])
+                .is_none_or(|f| f.bits() < Bits::whole(8))
+        );
     }
 }

@@ -210,3 +210,33 @@ fn excluded_stays_excluded_when_packets_are_added() {
     assert!(wrong.is_empty(), "excluded, and then not: {wrong:#?}");
     assert!(excluded > 1000, "only {excluded}");
 }
+
+/// The two directions of a connection reach a capture in either order, and the server's bytes may come alone first.
+#[test]
+fn who_is_excluded_before_the_other_side_spoke_is_not_found_later() {
+    let (mut excluded, mut wrong) = (0, Vec::new());
+    for path in captures() {
+        for flow in flows(&path) {
+            let streams = Dir::BOTH.map(|dir| flow.buf.stream(dir).view());
+            if streams.iter().any(|s| !s.start_seen() || s.bytes().is_empty()) {
+                continue;
+            }
+            for (protocol, first) in ALL.iter().flat_map(|p| Dir::BOTH.map(|dir| (p, dir))) {
+                let bytes = first.of(&streams).bytes();
+                let gone = [1, 2, 4, 8, bytes.len()].into_iter().any(|n| {
+                    let mut alone = HeadBuf::new(Transport::Tcp);
+                    Dir::BOTH.iter().for_each(|dir| alone.stream_mut(*dir).open(0));
+                    let part = &bytes[..n.min(bytes.len())];
+                    alone.stream_mut(first).push(1, 1, Time(0), part.len(), part);
+                    matches!(protocol.assess(&alone.view(None, false)), Assessment::Excluded)
+                });
+                excluded += usize::from(gone);
+                if gone && finding(*protocol, &flow).is_some_and(|f| f.bits() > super::Bits::whole(12)) {
+                    wrong.push((path.clone(), protocol.name(), first));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "excluded by one side alone, and then found: {wrong:#?}");
+    assert!(excluded > 1000, "only {excluded}");
+}

@@ -53,7 +53,9 @@ impl Dialogue for Rtmp {
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         // Servers that answer Flash Player's digest put any version there.
         let bits = block(bytes).or_else(|| block(client).filter(|_| plain(bytes)).map(|_| 8));
-        let Some(bits) = bits else { return refuse(bytes) };
+        let Some(bits) = bits else {
+            return if client.is_empty() && plain(bytes) { Opening::Short } else { refuse(bytes) };
+        };
         let said = Said::new(&SERVER, bits - 2, "server answers with version 3 and a handshake block");
         let random = |b: &[u8], at: usize| b.get(at..at + 64).map(<[u8]>::to_vec);
         let echo = random(bytes, 1 + BLOCK + 8);

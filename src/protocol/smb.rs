@@ -34,7 +34,7 @@ impl Dialogue for Smb {
         message(bytes, &SERVER, 30, "server")
     }
 
-    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
         let found = bytes.windows(8).any(|w| matches!(w, [0, 0, _, _, 0xfc..=0xff, b'S', b'M', b'B']));
         match found {
             true => Said::new(role.of(&MIDDLE), 14, "a message of SMB inside the stream").into(),

@@ -1,6 +1,7 @@
 //! SSH: each side begins with its identification string (RFC 4253 section 4.2).
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::framing::be32;
 use super::text::{self, Start};
 use super::{Bits, Family};
 
@@ -8,6 +9,11 @@ use super::{Bits, Family};
 static CLIENT: Family = Family { id: "ssh.client-identification", cap: Bits::whole(24) };
 /// Only an SSH server greets so, whatever the client spoke.
 static SERVER: Family = Family { id: "ssh.server-identification", cap: Bits::whole(34) };
+
+/// The first packet behind the identification offers algorithms by their names, in text that only SSH has. What comes after
+/// the keys are exchanged is encrypted to its lengths, and shows nothing.
+static OFFER: [Family; 2] =
+    [Family { id: "ssh.client-offer", cap: Bits::whole(20) }, Family { id: "ssh.server-offer", cap: Bits::whole(20) }];
 
 /// The recogniser.
 pub(super) struct Ssh;
@@ -23,7 +29,9 @@ impl Dialogue for Ssh {
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         match identification(bytes, &SERVER, 34, "server") {
             // A server may send other lines of text before; that is believed when the client speaks SSH.
-            Opening::Foreign if client.starts_with(b"SSH-") && text::is_text(bytes) && bytes.len() < 4096 => {
+            Opening::Foreign
+                if text::start(client, b"SSH-") != Start::Other && text::is_text(bytes) && bytes.len() < 4096 =>
+            {
                 let mut rest = bytes;
                 while let Some((_, after)) = text::line(rest) {
                     if text::start(after, b"SSH-") == Start::Same {
@@ -35,6 +43,18 @@ impl Dialogue for Ssh {
             }
             opening => opening,
         }
+    }
+
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+        // Length, padding, SSH_MSG_KEXINIT, a cookie of 16 bytes, then lists of names (RFC 4253 sections 6 and 7.1).
+        let [0, 0, _, _, 4..=20, 20, ..] = bytes else { return Opening::Foreign };
+        let Some(length) = be32(bytes, 22) else { return Opening::Short };
+        let Some(names) = bytes.get(26..26 + (length as usize).min(2048)) else { return Opening::Short };
+        let known = [&b"diffie-hellman-group"[..], b"curve25519-sha256", b"ecdh-sha2-"]
+            .iter()
+            .any(|n| text::contains(names, n));
+        let sane = known && names.iter().all(u8::is_ascii_graphic);
+        Opening::or_foreign(sane.then(|| Said::new(role.of(&OFFER), 20, "an offer of key exchange methods by name")))
     }
 }
 
@@ -61,7 +81,7 @@ fn identification(bytes: &[u8], family: &'static Family, bits: i32, who: &'stati
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -74,8 +94,19 @@ mod tests {
     }
 
     #[test]
-    fn others_are_excluded_at_the_first_byte_of_the_server() {
-        assert!(excluded(&Ssh, b"", b"220 mail\r\n"));
-        assert!(!excluded(&Ssh, b"", b"S"));
+    fn others_are_excluded_by_the_servers_bytes_and_text_by_the_clients() {
+        assert!(excluded(&Ssh, b"", b"\x16\x03\x01") && excluded(&Ssh, b"EHLO a\r\n", b"220 mail\r\n"));
+        assert!(!excluded(&Ssh, b"", b"S") && !excluded(&Ssh, b"", b"welcome\r\n"));
+    }
+    #[test]
+    fn an_offer_of_algorithms_shows_it_when_joined_late() {
+        let offer = |names: &[u8]| {
+            [&[0, 0, 5, 0x14, 6, 20][..], &[7; 16], &(names.len() as u32).to_be_bytes(), names, &[0, 0, 0, 9]].concat()
+        };
+        assert_eq!(
+            joined(&Ssh, &offer(b"curve25519-sha256,none"), &offer(b"ecdh-sha2-nistp256")).unwrap().bits(),
+            Bits::whole(40)
+        );
+        assert!(joined(&Ssh, &offer(b"something-else"), &[1; 90]).is_none());
     }
 }

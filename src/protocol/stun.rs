@@ -59,7 +59,14 @@ impl Protocol for Stun {
             finding.evidence.push(item(&MESSAGE, 19 + cookies, frames, text));
         } else if !reading.mostly_foreign() && messages().next().is_some() {
             let frames = reading.frames(|u| matches!(u, Unit::Message(_)));
-            let told: i32 = messages().map(|(_, m)| if m.is_bare() { 2 } else { 8 }).sum();
+            let told: i32 = messages()
+                .map(|(_, m)| match () {
+                    _ if m.is_bare() => 2,
+                    // Type, length and a whole attribute are fixed: over 90 bits.
+                    _ if m.asks_for_change() => 14,
+                    _ => 8,
+                })
+                .sum();
             let text = "a message of RFC 3489: type, length and attributes fill the datagram";
             finding.evidence.push(item(&MESSAGE, told.min(14), frames, text));
             finding.variant = Some("rfc3489".into());

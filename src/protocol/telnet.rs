@@ -32,6 +32,7 @@ impl Dialogue for Telnet {
         match negotiation(bytes, &SERVER, 28, "server") {
             // A server may greet before it answers the client's negotiation.
             Opening::Foreign if matches!(client, [0xff, 0xfa..=0xfe, ..]) => Opening::Neutral,
+            Opening::Foreign if matches!(client, [] | [0xff]) => Opening::Short,
             opening => opening,
         }
     }

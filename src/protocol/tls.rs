@@ -5,7 +5,7 @@
 //! fragments inside other tunnels do not.
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
-use super::{Bits, Family, text};
+use super::{Bits, Family, joined, text};
 use crate::wire::tls::{Handshake, Hello, Record};
 
 /// Record and handshake headers agree: 40 bits by chance. Anybody can send a hello to anything, so it stays below certain.
@@ -87,18 +87,9 @@ impl Dialogue for Tls {
         .into()
     }
 
-    fn joined(&self, bytes: &[u8], role: Role) -> Opening {
-        let (offset, count) = chain(bytes);
-        match weight(offset, count) {
-            ..=0 => Opening::Neutral,
-            bits => Said::new(
-                role.of(&RECORDS),
-                bits,
-                format!("{count} record headers chain from byte {offset} to the end"),
-            )
-            .unfinished(bits < 14)
-            .into(),
-        }
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+        let record = |b: &[u8]| matches!(b, [20..=24, 3, ..]).then(|| Some((Record::new(b)?.wire_len(), 8)))?;
+        joined::opening(joined::heaviest(bytes, bytes.len(), Record::HEADER, record), &RECORDS, role)
     }
 }
 
@@ -195,28 +186,6 @@ pub(super) fn asks_for_tls(answer: &[u8]) -> bool {
     ]
     .iter()
     .any(|words| text::contains(head, words))
-}
-
-/// Where the chain of record headers starts that reaches the end without a fault and weighs most, and how many it has.
-fn chain(bytes: &[u8]) -> (usize, i32) {
-    let headers = |mut rest: &[u8]| {
-        let mut count = 0;
-        while rest.len() >= Record::HEADER {
-            rest = rest.get(Record::new(rest)?.wire_len()..).unwrap_or_default();
-            count += 1;
-        }
-        Some(count)
-    };
-    (0..bytes.len())
-        .filter(|&at| matches!(bytes.get(at..at + 2), Some([20..=24, 3])))
-        .filter_map(|at| Some((at, headers(bytes.get(at..)?)?)))
-        .max_by_key(|&(at, count)| (weight(at, count), std::cmp::Reverse(at)))
-        .unwrap_or((0, 0))
-}
-
-/// Bits for a chain of `count` headers that was found at `offset`.
-fn weight(offset: usize, count: i32) -> i32 {
-    (count * 8 - if offset == 0 { 0 } else { 13 }).min(14)
 }
 
 #[cfg(test)]

@@ -61,11 +61,9 @@ fn role(n: usize) -> &'static Family {
     if n == 0 { client } else { server }
 }
 
-fn short(bytes: &[u8]) -> Opening {
-    let beginning = [3, 0].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default());
-    let cut = bytes.len() < 7
-        || Tpkt::new(bytes).is_some_and(|t| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n)));
-    if beginning && cut { Opening::Short } else { Opening::Foreign }
+/// What a beginning is that is no whole packet.
+pub(super) fn short(bytes: &[u8]) -> Opening {
+    if Tpkt::is_begun(bytes) { Opening::Short } else { Opening::Foreign }
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ pub struct Coap<'a> {
     pub token: &'a [u8],
     /// Whether a request names a resource in printable Uri-Path options.
     pub path: bool,
+    /// Whether that resource is below ".well-known" (RFC 8615, RFC 6690).
+    pub well_known: bool,
 }
 
 impl<'a> Coap<'a> {
@@ -38,7 +40,7 @@ impl<'a> Coap<'a> {
         if first >> 6 != 1 || !known || (code == 0 && (len != 4 || kind == 1)) || (kind == 3 && code != 0) {
             return None;
         }
-        let mut message = Self { kind, code, id, token, path: false };
+        let mut message = Self { kind, code, id, token, path: false, well_known: false };
         let mut number = 0u32;
         while let Some(byte) = c.u8() {
             if byte == 0xff {
@@ -56,6 +58,7 @@ impl<'a> Coap<'a> {
             if number > 2100 && number < 65_000 {
                 return None;
             }
+            message.well_known |= number == 11 && value == b".well-known";
             message.path |= number == 11 && !value.is_empty() && value.iter().all(u8::is_ascii_graphic);
         }
         Some(message)

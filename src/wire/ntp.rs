@@ -1,4 +1,4 @@
-//! An NTP packet, RFC 5905 section 7.3, and a control message, RFC 9327 section 2.
+//! An NTP packet, RFC 5905 section 7.3, a control message, RFC 9327 section 2, and a private one, ntp_request.h of ntpd.
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -43,7 +43,9 @@ pub struct Ntp {
     pub version: u8,
     /// Distance from a reference clock; 0 is unspecified.
     pub stratum: u8,
-    /// When the client sent its request, as the server repeats it; 64-bit NTP timestamp.
+    /// When the sender's clock was last set; 64-bit NTP timestamp, as all of them.
+    pub reference: u64,
+    /// When the client sent its request, as the server repeats it.
     pub origin: u64,
     /// When the request arrived.
     pub receive: u64,
@@ -73,8 +75,19 @@ impl Ntp {
         if !legal || !small || !(-8..=17).contains(&poll) || !(-32..=32).contains(&precision) {
             return None;
         }
-        let _reference = (c.be32()?, c.be64()?);
-        Some(Self { mode, version, stratum, origin: c.be64()?, receive: c.be64()?, transmit: c.be64()? })
+        let (_source, reference) = (c.be32()?, c.be64()?);
+        Some(Self { mode, version, stratum, reference, origin: c.be64()?, receive: c.be64()?, transmit: c.be64()? })
+    }
+
+    /// How many of the four timestamps are set and lie within a day of each other, after 1968; 0 if one that is set does not.
+    pub fn agreeing(&self) -> usize {
+        let set = [self.reference, self.origin, self.receive, self.transmit].into_iter().filter(|t| *t != 0);
+        let seconds: Vec<u64> = set.map(|t| t >> 32).collect();
+        let (first, last) = (seconds.iter().min().copied(), seconds.iter().max().copied());
+        match first.zip(last) {
+            Some((first, last)) if first >> 31 == 1 && last - first < 86_400 => seconds.len(),
+            _ => 0,
+        }
     }
 
     /// Whether `reply` answers this request.
@@ -115,6 +128,43 @@ impl Control {
     }
 }
 
+/// A private message (mode 7) of ntpd, with which its status was asked before there were better ways.
+///
+/// ```text
+/// |R|M|VN |Mode | A, sequence   | implementation| request code  |
+/// | error |  number of items    |  zero |     size of an item   | items, zeros up to a fixed size in requests
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Private {
+    /// Whether it is a response.
+    pub response: bool,
+    /// Implementation and request code, which the response repeats.
+    pub request: [u8; 2],
+}
+
+impl Private {
+    /// Reads a private message of `len` bytes.
+    pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
+        let (&[first, second, implementation, code, e, n, s, t], items) = bytes.split_first_chunk()?;
+        let response = first & 0x80 != 0;
+        let (error, count) = (e >> 4, usize::from(u16::from_be_bytes([e & 15, n])));
+        let size = usize::from(u16::from_be_bytes([s, t]));
+        let filled = 8 + count * size;
+        let legal = first & 7 == 7
+            && (2..=4).contains(&(first >> 3 & 7))
+            && matches!(implementation, 0 | 2 | 3)
+            && code <= 45
+            && error <= 7
+            && size < 1 << 12
+            && match response {
+                true => filled == len || (error != 0 && count == 0 && len <= 48),
+                false => first & 0x40 == 0 && second & 0x7f == 0 && error == 0 && filled <= len && len <= 256,
+            };
+        let padded = response || items.get(count * size..).unwrap_or_default().iter().all(|b| *b == 0);
+        (legal && padded).then_some(Self { response, request: [implementation, code] })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,5 +181,30 @@ mod tests {
         assert!(Ntp::new(&request, 48).is_none());
         assert!(Ntp::new(&[0; 48], 48).is_none());
         assert_eq!(unix_seconds((UNIX_EPOCH as u64 + 5) << 32), 5);
+    }
+
+    #[test]
+    fn timestamps_that_agree() {
+        let mut packet = [0; 48];
+        packet[0] = 0x1b;
+        let at = |n: u8| [0xd9, 0x4f, 0x51, n, 1, 2, 3, 4];
+        packet[16..24].copy_from_slice(&at(1));
+        packet[40..].copy_from_slice(&at(9));
+        assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 2);
+        packet[24] = 7;
+        assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 0);
+    }
+
+    #[test]
+    fn a_private_request() {
+        let mut list = [0; 48];
+        list[..4].copy_from_slice(&[0x17, 0, 3, 42]);
+        let asked = Private { response: false, request: [3, 42] };
+        assert_eq!((Private::new(&list, 48), Private::new(&list[..8], 8)), (Some(asked), Some(asked)));
+        list[47] = 1;
+        assert_eq!(Private::new(&list, 48), None);
+        let answer = [0x97, 0, 3, 42, 0, 1, 0, 4, 9, 9, 9, 9];
+        assert_eq!(Private::new(&answer, 12).map(|p| p.response), Some(true));
+        assert_eq!(Private::new(&answer, 13), None);
     }
 }

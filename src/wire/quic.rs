@@ -89,12 +89,11 @@ impl<'a> Long<'a> {
         let (first, version) = (c.u8()?, Version(c.be32()?));
         let name = version.name();
         let negotiation = version == Version::NEGOTIATION;
-        if first & 0x80 == 0
-            || (name.is_none() && !negotiation && !version.is_grease())
-            || (!negotiation && first & 0x40 == 0)
-        {
+        if first & 0x80 == 0 || (name.is_none() && !negotiation && !version.is_grease()) {
             return None;
         }
+        // The second bit is one, unless both agreed to put anything there (RFC 9287); then lengths must vouch for it.
+        let greased = !negotiation && first & 0x40 == 0;
         let old = name.as_deref().is_some_and(|n| n.starts_with("Q04"));
         let (dcid, scid) = if old {
             // gQUIC before Q050: the lengths lie in one byte, as in drafts before 22.
@@ -127,8 +126,8 @@ impl<'a> Long<'a> {
                 let list = len.checked_sub(bytes.len() - c.rest().len())?;
                 return (list >= 4 && list % 4 == 0).then_some(long);
             }
-            Kind::Retry => return (len >= 23 + dcid.len() + scid.len()).then_some(long),
-            _ if old => return Some(long),
+            Kind::Retry => return (!greased && len >= 23 + dcid.len() + scid.len()).then_some(long),
+            _ if old => return (!greased).then_some(long),
             Kind::Initial => {
                 let length = varint(&mut c)?;
                 let length = usize::try_from(length).ok()?;
@@ -209,6 +208,11 @@ mod tests {
         assert_eq!((long.kind, long.version, long.dcid.len(), long.scid.len()), (Kind::Initial, Version::V1, 8, 0));
         assert_eq!((long.number_at, long.packet.map(<[u8]>::len)), (18, Some(1200)));
         assert!(Long::new(&bytes[..1199], 1199).is_none());
+        let mut greased = initial();
+        greased[0] = 0x8b;
+        assert!(Long::new(&greased, 1200).is_some());
+        greased[0] = 0xb0;
+        assert!(Long::new(&greased, 1200).is_none());
         let mut bad = initial();
         bad[4] = 9;
         assert!(Long::new(&bad, 1200).is_none());

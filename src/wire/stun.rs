@@ -76,6 +76,11 @@ impl<'a> Stun<'a> {
         self.cookie
     }
 
+    /// Whether it is a request of RFC 3489 to be answered from another address or port: one attribute, type 3, 4 bytes.
+    pub fn asks_for_change(&self) -> bool {
+        self.kind == 1 && matches!(self.attributes, [0, 3, 0, 4, 0, 0, 0, flags, ..] if *flags < 8)
+    }
+
     /// Whether the message has no attributes.
     pub fn is_bare(&self) -> bool {
         self.attributes.is_empty()

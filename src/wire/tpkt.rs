@@ -27,6 +27,13 @@ impl<'a> Tpkt<'a> {
         Some(Self { length, payload: rest.get(..payload.min(rest.len())).unwrap_or_default() })
     }
 
+    /// Whether more bytes may make `bytes` the start of a packet whose X.224 header is all there.
+    pub fn is_begun(bytes: &[u8]) -> bool {
+        let beginning = [3, 0, 0].starts_with(bytes.get(..bytes.len().min(2)).unwrap_or_default());
+        let cut = |t: Tpkt<'_>| t.payload.first().is_some_and(|&n| t.payload.len() <= usize::from(n));
+        beginning && (bytes.len() < 7 || Tpkt::new(bytes).is_some_and(cut))
+    }
+
     /// What it carries, as X.224; none if that is not all there or is something else (H.225).
     pub fn x224(&self) -> Option<X224<'a>> {
         let (&indicator, rest) = self.payload.split_first()?;
@@ -99,5 +106,11 @@ mod tests {
         assert_eq!(Tpkt::new(&[3, 0, 0, 8, 2, 0xf0, 0x80, 9]).unwrap().x224(), Some(X224::Data(&[9])));
         assert!(Tpkt::new(&[3, 0, 0, 6, 1, 2]).is_none());
         assert_eq!(packets(&[&request[..], &request[..], &[3, 1]].concat()).count(), 2);
+        assert!(
+            Tpkt::is_begun(&[3])
+                && Tpkt::is_begun(&request[..8])
+                && !Tpkt::is_begun(&request)
+                && !Tpkt::is_begun(&[3, 1])
+        );
     }
 }
