@@ -131,7 +131,7 @@ fn command(bytes: &[u8]) -> Option<(usize, i32)> {
         1 | 0x0e => (length == 5).then_some(8)?,
         0x19 => (length == 9).then_some(8)?,
         0x17 => (length >= 14).then_some(4)?,
-        2 | 4..=0x1f => 1,
+        2 | 4..=0x1f => 0,
         _ => return None,
     };
     Some((length, bits))
@@ -150,7 +150,7 @@ fn response(bytes: &[u8]) -> Option<(usize, i32)> {
         [0xff, _, 3..=0x10, b'#', ..] => 12,
         [0, _, _, 2 | 3, 0, 0, 0] if number == 1 => 10,
         [1..=64] if number == 1 => 6,
-        _ => 1,
+        _ => 0,
     };
     Some((length, bits))
 }

@@ -133,7 +133,7 @@ fn request(bytes: &[u8]) -> Option<(usize, i32)> {
             (text::is_text(name) && query.len() > 4 && text::is_text(query)).then_some(10)?
         }
         b'D' | b'C' => matches!(content, [b'S' | b'P', ..]).then_some(4)?,
-        b'B' | b'E' | b'F' | b'd' | b'f' | b'p' => 2,
+        b'B' | b'E' | b'F' | b'd' | b'f' | b'p' => 0,
         _ => return None,
     };
     Some((length, bits))
@@ -158,7 +158,7 @@ fn response(bytes: &[u8]) -> Option<(usize, i32)> {
         (b'D' | b'C' | b'T' | b'A' | b'G' | b'H' | b'W' | b'd' | b't' | b'V' | b'K' | b'R', _)
             if !whole || length > 5 =>
         {
-            1
+            0
         }
         _ => return None,
     };

@@ -183,7 +183,7 @@ fn unit(bytes: &[u8], role: Role) -> Option<(usize, i32)> {
     }
     let [first, high, low, ..] = bytes else { return None };
     let length = if high & 0x80 == 0 { usize::from(*high) } else { usize::from(high & 0x7f) << 8 | usize::from(*low) };
-    (first & 3 == 0 && length > 3 && (role == Role::Client || first & 0x3c == 0)).then_some((length, 1))
+    (first & 3 == 0 && length > 3 && (role == Role::Client || first & 0x3c == 0)).then_some((length, 0))
 }
 
 /// An MCS connect-initial with "Duca" or the GCC key after a bare connection request.
@@ -222,7 +222,7 @@ mod tests {
         let unit = |kind: u8| [&[3, 0, 0, 20, 2, 0xf0, 0x80, kind, 0, 5, 3, 0xeb, 0x70, 6][..], &[9; 6]].concat();
         let input = [unit(0x64), vec![4, 9, 1, 2, 3, 4, 5, 6, 7]].concat();
         let finding = joined(&Rdp, &input, &unit(0x68).repeat(2)).unwrap();
-        assert_eq!(finding.bits(), Bits::whole(11 + 14));
+        assert_eq!(finding.bits(), Bits::whole(10 + 14));
         assert!(
             joined(&Rdp, &[4, 9, 1, 2, 3, 4, 5, 6, 7], &[0, 8, 1, 2, 3, 4, 5, 6])
                 .is_none_or(|f| f.bits() < Bits::whole(8))
