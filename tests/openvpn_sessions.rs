@@ -71,6 +71,54 @@ fn both_halves_of_a_floated_session_are_found_without_its_handshake() {
     }
 }
 
+/// What links the flows of `captured` to others, and its weight in bits.
+fn moves(captured: &Captured) -> Vec<Vec<(String, f64)>> {
+    let said = |d: &portproof::protocol::Decision| {
+        let moved = d.evidence.iter().filter(|e| e.family.id == "flow.moved");
+        moved.map(|e| (e.text.to_string(), e.bits.as_f64())).collect()
+    };
+    captured.records(Registry::embedded()).map(|r| r.decision.map_or(Vec::new(), said)).collect()
+}
+
+#[test]
+fn packet_ids_that_go_on_link_the_flows_of_a_session() {
+    let captured = judged(capture("float-data"));
+    assert_eq!(flows(&captured).len(), 2);
+    let told = moves(&captured);
+    assert!(told.iter().all(|items| items.len() == 1), "{told:?}");
+    let later = captured.records(Registry::embedded()).next().unwrap().client.port.to_string();
+    assert!(
+        told[0][0].0.starts_with("after packet ID 111 ")
+            && told[0][0].0.ends_with("goes on with 112, under the same header: one session"),
+        "{told:?}"
+    );
+    assert!(told[1][0].0.contains("packet ID 112 goes on where 111 ") && told[1][0].0.contains(&later), "{told:?}");
+}
+
+/// Three packets of one side are likely by themselves; the session they belong to lends what it has more. If more than a
+/// replay window lies between the two, each is on its own.
+#[test]
+fn a_flow_is_what_the_session_is_that_it_goes_on_from() {
+    let whole = judged(capture("float-data"));
+    let count = whole.records(Registry::embedded()).next().map(|r| r.packets.0 + r.packets.1).unwrap();
+    let from = |first: u64, last: u64| {
+        let mut n = 0;
+        judged(only(&capture("float-data"), |_| {
+            n += 1;
+            n <= count && n <= first || n > count && n <= count + last
+        }))
+    };
+    let alone = from(0, 3);
+    assert_eq!(flows(&alone), [("openvpn", Some(Band::Likely))]);
+    let linked = from(count, 3);
+    assert_eq!(flows(&linked), [("openvpn", Some(Band::Confident)); 2], "{:?}", moves(&linked));
+    assert!(moves(&linked)[1][0].1 > 0.0);
+    for name in ["float", "float-asymmetric"] {
+        let apart = judged(only(&capture(name), |payload| matches!(payload[0] >> 3, 6 | 9)));
+        assert_eq!(moves(&apart).concat(), [], "{name}");
+    }
+}
+
 #[test]
 fn a_shared_port_shows_both_and_each_flow_by_itself() {
     let captured = judged(capture("port-share"));

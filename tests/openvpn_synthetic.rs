@@ -8,7 +8,7 @@ mod common;
 use common::flows::{self, Outcome, Piece};
 use common::mutate::Random;
 use portproof::flow::Dir;
-use portproof::packet::{Time, Transport};
+use portproof::packet::{TcpFields, Time, Transport};
 use portproof::protocol;
 
 const NOW: u32 = 1_790_000_000;
@@ -58,6 +58,67 @@ fn asymmetric_peer_ids_show_who_serves() {
     assert!(outcome.bits() >= 20.0, "{outcome:?}");
     // The client chose the random one, and the server sends it.
     assert_eq!(outcome.finding.unwrap().server, Some(Dir::Responder));
+}
+
+/// Pings and longer packets.
+fn mixed(headers: [[u8; 4]; 2], count: u32, number: fn(u32) -> Vec<u8>) -> Vec<(Dir, Vec<u8>)> {
+    let mut all = data(headers, count, number);
+    all.iter_mut().step_by(5).for_each(|(_, data)| data.truncate(40));
+    all.iter_mut().filter(|(_, data)| data.len() < 40).for_each(|(_, data)| data.resize(40, 0x5a));
+    all
+}
+
+/// A constant word from both sides, counters and ciphertext: one in 32 such protocols starts as P_DATA_V2 does.
+#[test]
+fn the_shape_of_point_to_point_mode_is_likely_at_most() {
+    let random = [[0x4a, 0x9c, 0x41, 0xe7]; 2];
+    for outcome in [judge(&mixed(random, 40, packet_id)), judge(&data(random, 40, packet_id))] {
+        assert!((14.0..20.0).contains(&outcome.bits()), "{outcome:?}");
+    }
+    // It is OpenVPN's own format, or its own number, that makes it more.
+    let epoch = judge(&data(random, 40, |n| [vec![0, 1, 0, 0], (n + 900).to_be_bytes().to_vec()].concat()));
+    assert!(epoch.bits() >= 20.0, "{epoch:?}");
+    let fixed = judge(&data([[0x48, b'v', b'p', b'n']; 2], 10, packet_id));
+    assert!(fixed.bits() >= 20.0, "{fixed:?}");
+}
+
+/// OpenVPN's packet ID 1 follows the handshake in the same flow.
+#[test]
+fn point_to_point_data_do_not_start_without_a_handshake() {
+    let random = [[0x4a, 0x9c, 0x41, 0xe7]; 2];
+    let outcome = judge(&data(random, 40, |n| (n + 1).to_be_bytes().to_vec()));
+    assert!((6.0..14.0).contains(&outcome.bits()), "{outcome:?}");
+    // Nor do they count from a random number.
+    let outcome = judge(&data(random, 40, |n| (n + 0x7a11_0000).to_be_bytes().to_vec()));
+    assert!((6.0..14.0).contains(&outcome.bits()), "{outcome:?}");
+}
+
+#[test]
+fn over_tcp_the_shape_is_no_more() {
+    let stream = |dir: Dir| {
+        let mine = mixed([[0x4a, 0x9c, 0x41, 0xe7]; 2], 40, packet_id).into_iter().filter(move |(d, _)| *d == dir);
+        mine.flat_map(|(_, data)| [(data.len() as u16).to_be_bytes().to_vec(), data].concat()).collect::<Vec<u8>>()
+    };
+    let streams = Dir::BOTH.map(stream);
+    let mut pieces = Vec::new();
+    for n in 0..20u32 {
+        for dir in Dir::BOTH {
+            let Some(data) = dir.of(&streams).chunks(300).nth(n as usize) else { continue };
+            let tcp = TcpFields {
+                sequence: 5000 + 300 * n,
+                acknowledgement: 0,
+                syn: false,
+                ack: true,
+                fin: false,
+                rst: false,
+            };
+            let frame = u64::from(n) + 1;
+            let time = Time(i64::from(NOW) * 1_000_000_000);
+            pieces.push(Piece { frame, time, dir, len: data.len(), data: data.to_vec(), tcp: Some(tcp) });
+        }
+    }
+    let outcome = flows::assess(protocol::ALL[protocol::index("openvpn").unwrap()], Transport::Tcp, &pieces);
+    assert!((14.0..20.0).contains(&outcome.bits()), "{outcome:?}");
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub struct PrefixTally {
 pub struct Next {
     /// In the first payload that showed them, with the counter there.
     pub first: Option<(u64, u32)>,
+    /// In the last payload that showed them.
+    pub last: u64,
     /// Later payloads that showed them and had another counter than the one before.
     pub of: u32,
     /// Those in which they XOR the counter are the same as in the first.
@@ -92,6 +94,7 @@ pub struct Next {
 
 impl Next {
     fn add(&mut self, next: u64, counter: u32, repeated: bool) {
+        self.last = next;
         let Some((first, then)) = self.first else {
             self.first = Some((next, counter));
             return;

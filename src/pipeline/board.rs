@@ -7,6 +7,7 @@
 use super::announced::{Heard, Offers};
 use super::keep::{Held, Keeping};
 use super::merge::{self, Company, Merged};
+use super::moved;
 use super::questions::{Arrivals, KNOWN, Questions};
 use super::scans::{Scans, Tried};
 use super::shard::{Change, Ended, Standing};
@@ -90,6 +91,8 @@ pub struct Board<'a> {
     offers: Offers,
     /// Something was announced since the last survey.
     announced: bool,
+    /// A flow that may go on in another was judged since the last survey.
+    numbered: bool,
     scans: Scans,
     latest: Time,
     /// Flows to be judged anew, because more is known of others.
@@ -120,6 +123,7 @@ impl<'a> Board<'a> {
             questions: Questions::default(),
             offers: Offers::default(),
             announced: false,
+            numbered: false,
             scans: Scans::default(),
             latest: Time::default(),
             again: Vec::new(),
@@ -226,6 +230,7 @@ impl<'a> Board<'a> {
             }),
         };
         self.again.push(number);
+        self.numbered |= moved::may_move(&known.merged);
         if std::mem::replace(&mut known.standing, standing) != Standing::Over && standing == Standing::Over {
             self.over.push_back(number);
         }
@@ -265,8 +270,8 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    /// Looks at all flows side by side: those that others announced are filed with them, and probes are told from clients.
-    /// To be called now and then, and at the end.
+    /// Looks at all flows side by side: those that others announced are filed with them, probes are told from clients, and
+    /// flows that go on in others are linked to them. To be called now and then, and at the end.
     ///
     /// # Errors
     /// Those of `tell`.
@@ -293,7 +298,23 @@ impl<'a> Board<'a> {
             self.again.sort_unstable();
         }
         self.offers.make_room(KNOWN, self.latest);
+        if std::mem::take(&mut self.numbered) {
+            self.link();
+        }
         self.judge_again(tell)
+    }
+
+    /// Links the flows that go on in others.
+    fn link(&mut self) {
+        let moving = self.flows.iter().filter(|(_, known)| moved::may_move(&known.merged));
+        let mut moving: Vec<(Id, u64)> = moving.map(|(number, known)| (known.id, *number)).collect();
+        moving.sort_unstable();
+        let flows = moving.iter().filter_map(|(_, n)| self.flows.get(n).map(|known| (*n, &known.merged)));
+        let pairs = moved::pairs(flows);
+        if !pairs.is_empty() {
+            let mut flows = self.flows.iter_mut().map(|(number, known)| (*number, &mut known.merged)).collect();
+            self.again.extend(moved::tell(&pairs, &mut flows));
+        }
     }
 
     /// Files the flow with the one that announced it, if there is one.

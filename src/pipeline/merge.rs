@@ -1,8 +1,8 @@
 //! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
 
-use super::announced;
 use super::probing::{Attempt, Outcome};
 use super::shard::Ended;
+use super::{announced, moved};
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};
 use crate::protocol::evidence::{heralds, is_herald};
@@ -54,6 +54,7 @@ pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
     let arrivals = arrivals(&flows);
     let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
     join(&mut merged);
+    moved::join(&mut merged);
     announced::settle(&mut merged, registry);
     merged
 }

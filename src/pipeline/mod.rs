@@ -10,6 +10,7 @@ mod intake;
 pub mod keep;
 mod live;
 pub mod merge;
+mod moved;
 mod options;
 mod probing;
 mod questions;

@@ -1,7 +1,7 @@
 //! From the findings of all recognisers to one decision about a flow.
 
 use super::evidence::{self, Band, Bits, Candidate, Evidence};
-use super::{ALL, Finding, ProtocolSet};
+use super::{ALL, Finding, ProtocolSet, Strand};
 use crate::flow::Dir;
 use std::borrow::Cow;
 
@@ -48,6 +48,8 @@ pub struct Decision {
     pub details: Vec<(&'static str, String)>,
     /// Marks shared with other flows of the same session.
     pub links: Vec<u64>,
+    /// Numbered runs of packets that may go on in another flow.
+    pub strands: Vec<Strand>,
     /// Payloads seen in the flow when this band was reached.
     pub decided_at: u64,
     /// The recognisers that excluded themselves.
@@ -84,6 +86,7 @@ impl Decision {
             implied: finding.implied,
             details: finding.details,
             links: finding.links,
+            strands: finding.strands,
             ..Self::default()
         };
         decision.set_odds(winner.name, outcome.odds, winner.bits);
@@ -101,6 +104,7 @@ impl Decision {
         self.rivals.shrink_to_fit();
         self.details.shrink_to_fit();
         self.links.shrink_to_fit();
+        self.strands.shrink_to_fit();
     }
 
     /// Sets the odds of the best candidate, whose evidence sums to `bits`, and names or suspects it.

@@ -430,10 +430,26 @@ pub struct Finding {
     pub settled: bool,
     /// Opaque marks; flows that export an equal one speak of the same session. The merge joins them.
     pub links: Vec<u64>,
+    /// Numbered runs of packets that may go on in another flow. The merge joins them.
+    pub strands: Vec<Strand>,
     /// Other protocols that were seen inside this one's flow as part of it.
     pub also: Vec<&'static str>,
     /// Facts worth showing, as name and value ("sni", "example.org").
     pub details: Vec<(&'static str, String)>,
+}
+
+/// Packets of one direction that count on under a header that stays. If the client comes to have another address, the
+/// numbers go on in another flow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Strand {
+    /// Opaque: which header.
+    pub mark: u64,
+    /// Who sends.
+    pub dir: Dir,
+    /// The numbers of the first and the last packet.
+    pub numbers: (u32, u32),
+    /// Their frames.
+    pub frames: (u64, u64),
 }
 
 impl Finding {

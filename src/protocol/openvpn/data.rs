@@ -9,7 +9,7 @@ use super::static_key::is_ip;
 use crate::flow::head::PART_BYTES;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
-use crate::protocol::{Bits, Evidence};
+use crate::protocol::{Bits, Evidence, Strand};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
 
 /// What the data channel shows.
@@ -19,6 +19,7 @@ pub(super) struct Reading {
     pub(super) variant: &'static str,
     pub(super) server: Option<Dir>,
     pub(super) spoke: [bool; 2],
+    pub(super) strands: Vec<Strand>,
 }
 
 impl Reading {
@@ -56,6 +57,7 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
     } else if let [one] = sides.as_slice() {
         foreign(messages, one.dir.other(), &mut items);
     }
+    fresh(messages, &sides, &mut items);
     let clear = inner(&sides, &mut items);
     random(&sides, magic || clear, &mut items);
     let best = sides.iter().find(|s| s.header == 4).or(sides.first());
@@ -69,7 +71,8 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
         Some(_) => sides.iter().any(|s| s.dir == dir),
         None => messages.iter().any(|m| m.dir == dir),
     });
-    Some(Reading { evidence: items.into_vec(), variant, server: server(&sides), spoke })
+    let strands = sides.iter().filter_map(|s| s.strand()).collect();
+    Some(Reading { evidence: items.into_vec(), variant, server: server(&sides), spoke, strands })
 }
 
 fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
@@ -88,6 +91,21 @@ fn both(a: &Side<'_>, b: &Side<'_>, items: &mut Items) {
     } else if a.small_peer() != b.small_peer() && ordered(a) && ordered(b) {
         let text = "one side addresses a small peer ID, the other a random one with the same key ID, as 2.8 does";
         items.add(&DATA_BOTH, 3, &frames, text);
+    }
+}
+
+/// Point-to-point data that start at the first packet, and no handshake in front.
+fn fresh(messages: &[Message<'_>], sides: &[&Side<'_>], items: &mut Items) {
+    let [a, b] = sides else { return };
+    let control = |m: &Message<'_>| m.first().and_then(Opcode::of).is_some_and(|(opcode, _)| !opcode.is_data());
+    if a.shares_peer(Some(b)) && a.starts() && b.starts() && !messages.iter().any(control) {
+        let frames = [a.frames(), b.frames()].concat();
+        items.add(
+            &DATA_FRESH,
+            -6,
+            &frames,
+            "packet IDs of both sides start at 1, but no handshake is in front of them",
+        );
     }
 }
 

@@ -17,9 +17,9 @@ mod static_key;
 mod undo;
 
 use super::evidence::PRIOR;
-use super::{Assessment, Band, Finding, Protocol};
+use super::{Assessment, Band, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head};
-use families::FRAMING;
+use families::*;
 use message::{Message, Messages};
 use undo::Undo;
 
@@ -54,7 +54,7 @@ impl Protocol for OpenVpn {
         };
         // No header at all is the last thing to think of.
         let best = match best {
-            Some(finding) if finding.bits() > super::Bits::whole(6) => Some(finding),
+            Some(finding) if finding.bits() > Bits::whole(6) => Some(finding),
             best => keyed(&messages.all, head).filter(|k| best.as_ref().is_none_or(|b| k.bits() > b.bits())).or(best),
         };
         match best {
@@ -74,7 +74,7 @@ fn is_likely(finding: &Finding) -> bool {
 
 /// Whether the data channel's header is not one that a server gives out: `xorptrpos` makes such headers of those.
 fn is_doubtful(finding: &Finding) -> bool {
-    finding.evidence.iter().any(|e| e.family == &families::DATA_HEADER && e.bits < e.family.cap)
+    finding.evidence.iter().any(|e| e.family == &DATA_HEADER && e.bits < e.family.cap)
 }
 
 /// What the packets show as they are.
@@ -109,7 +109,7 @@ fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// What they show as packets of static key mode.
 fn keyed(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
-    let reading = static_key::read(messages, head).filter(|r| r.bits() > super::Bits::ZERO)?;
+    let reading = static_key::read(messages, head).filter(|r| r.bits() > Bits::ZERO)?;
     Some(Finding {
         variant: Some("static-key".into()),
         spoke: reading.spoke,
@@ -121,7 +121,7 @@ fn keyed(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 /// One finding of what the two channels show.
 fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Option<Finding> {
     let mut finding = Finding::default();
-    if let Some(c) = control.filter(|c| c.bits() > super::Bits::ZERO) {
+    if let Some(c) = control.filter(|c| c.bits() > Bits::ZERO) {
         finding.variant = c.variant.map(Into::into);
         finding.server = c.server;
         finding.spoke = c.spoke;
@@ -129,13 +129,14 @@ fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Op
         finding.links = c.sessions.iter().flatten().map(|s| super::link("openvpn", &s.0)).collect();
         finding.evidence = c.evidence;
     }
-    if let Some(d) = data.filter(|d| d.bits() > super::Bits::ZERO) {
+    if let Some(d) = data.filter(|d| d.bits() > Bits::ZERO) {
         finding.variant = finding.variant.or(Some(d.variant.into()));
         finding.server = finding.server.or(d.server);
         for dir in Dir::BOTH {
             *dir.of_mut(&mut finding.spoke) |= *dir.of(&d.spoke);
         }
         finding.details.push(("data-channel", d.variant.to_owned()));
+        finding.strands = d.strands;
         finding.evidence.extend(d.evidence);
     }
     if finding.evidence.is_empty() {
@@ -147,17 +148,45 @@ fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Op
 /// What needs the whole: TCP framing, who is only implied, and whether more could be learned.
 fn conclude(messages: &Messages<'_>, head: &Head<'_>, finding: &mut Finding) {
     framing(messages, finding);
+    limit(finding);
     for dir in Dir::BOTH {
         // Without an answer a peer stops after its --ping-restart or hand-window; numbered data do not flow into the void.
         let first = messages.all.iter().find(|m| m.dir == dir).map(|m| m.time);
         let lasts = head.last(dir).zip(first).is_some_and(|(last, first)| last.since(first) >= HALF_A_MINUTE);
-        let counted = finding.evidence.iter().any(|e| e.family == &families::DATA_COUNTER);
+        let counted = finding.evidence.iter().any(|e| e.family == &DATA_COUNTER);
         *dir.other().of_mut(&mut finding.implied) |= lasts && counted && *dir.of(&finding.spoke);
     }
     finding.implied = [0, 1].map(|i| finding.implied.get(i) == Some(&true) && finding.spoke.get(i) == Some(&false));
     let certain = Band::of(PRIOR + finding.bits()) == Some(Band::Certain);
     let decided = finding.spoke == [true, true] || messages.all.len() >= 16;
     finding.settled = certain && decided && finding.server.is_some();
+}
+
+/// What other protocols may have as well as point-to-point mode.
+const SHAPE: [&Family; 9] = [
+    &DATA_HEADER,
+    &DATA_COUNTER,
+    &DATA_BOTH,
+    &DATA_RANDOM,
+    &DATA_LENGTHS,
+    &DATA_PING,
+    &DATA_BLOCKS,
+    &DATA_FRESH,
+    &FRAMING,
+];
+/// One bit less than confident needs.
+const SHAPE_ONLY: Bits = Bits::whole(19);
+
+/// Point-to-point mode has a header of no known number, and nothing else that is OpenVPN's own: likely at most.
+fn limit(finding: &mut Finding) {
+    let random = |e: &Evidence| e.family == &DATA_HEADER && e.bits == Bits::whole(side::SHARED);
+    let shape = |e: &Evidence| SHAPE.contains(&e.family);
+    let over = finding.bits() - SHAPE_ONLY;
+    if finding.evidence.iter().any(random) && finding.evidence.iter().all(shape) && over > Bits::ZERO {
+        let text = "the header holds no number that OpenVPN gives out, so that this shape is likely at most";
+        let frames = finding.evidence.first().map(|e| e.frames.clone()).unwrap_or_default();
+        finding.evidence.push(Evidence { family: &DATA_SHAPE, bits: Bits::ZERO - over, frames, text: text.into() });
+    }
 }
 
 /// Over TCP, the lengths that led from packet to packet.
