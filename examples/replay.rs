@@ -23,6 +23,7 @@ fn main() {
         let of_block = block.frames.iter().map(|frame| block.frame(frame));
         frames.extend(of_block.filter(|f| f.link.0 == 1 && f.data.len() <= 1514).map(|f| f.data.to_vec()));
     }
+    assert!(!frames.is_empty(), "{capture} has no Ethernet frames");
     let packets: u64 = packets.parse().unwrap();
     let rate: Option<f64> = rate.first().map(|rate| rate.parse().unwrap());
     // Slow rates go in small portions, so that they are no bursts.

@@ -79,8 +79,8 @@ pub struct Board<'a> {
     registry: &'a Registry,
     by_endpoint: bool,
     rows: Rows,
-    /// The flows at hand, by number.
-    flows: HashMap<u64, Known>,
+    /// The flows at hand, by number. Boxed, since the table has room for more than there are.
+    flows: HashMap<u64, Box<Known>>,
     numbers: HashMap<Id, u64>,
     /// Those that are over, in this order.
     over: VecDeque<u64>,
@@ -199,7 +199,7 @@ impl<'a> Board<'a> {
 
     fn at(&mut self, id: Id) -> Option<(u64, &mut Known)> {
         let number = *self.numbers.get(&id)?;
-        self.flows.get_mut(&number).map(|known| (number, known))
+        self.flows.get_mut(&number).map(|known| (number, &mut **known))
     }
 
     /// Takes what a flow comes to by itself.
@@ -218,7 +218,7 @@ impl<'a> Board<'a> {
                 known.merged = Merged { answered_elsewhere: known.merged.answered_elsewhere, ..merged };
                 known
             }
-            Entry::Vacant(place) => place.insert(Known {
+            Entry::Vacant(place) => place.insert(Box::new(Known {
                 id,
                 merged,
                 standing: Standing::Open,
@@ -227,7 +227,7 @@ impl<'a> Board<'a> {
                 tried: None,
                 offered: 0,
                 told: None,
-            }),
+            })),
         };
         self.again.push(number);
         self.numbered |= moved::may_move(&known.merged);

@@ -246,10 +246,14 @@ fn work(
     };
     for mut batch in batches {
         shard.take(&batch.packets, &batch.block.bytes);
-        if let Some(Order::Sweep(now)) = batch.order {
-            shard.sweep(now);
-        }
         tell(&mut shard);
+        if let Some(Order::Sweep(now)) = batch.order {
+            let mut from = usize::MAX;
+            while from > 0 {
+                from = shard.sweep(now, from);
+                tell(&mut shard);
+            }
+        }
         if keep {
             let frames: Vec<Held> =
                 batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet)).collect();
@@ -263,7 +267,9 @@ fn work(
         batch.packets.clear();
         let _ = spent.send(batch.packets);
     }
-    shard.wind_up();
+    while shard.wind_up() {
+        tell(&mut shard);
+    }
     tell(&mut shard);
 }
 

@@ -141,6 +141,9 @@ pub struct Shard<'a> {
 /// How long a closed TCP connection is remembered, for packets that come late, nanoseconds.
 const LINGER: i64 = 10_000_000_000;
 
+/// Changes that are told at a time: many more would need large pieces of memory, and whoever hears them would be busy for long.
+const PORTION: usize = 1024;
+
 /// How many heads wait for another flow at a time, and how large they may be, bytes.
 const SPARE: usize = 256;
 const SPARE_BYTES: usize = 8192;
@@ -197,9 +200,12 @@ impl<'a> Shard<'a> {
     }
 
     /// Ends the flows that were silent too long at `now`, and tells the counters of those that were not silent since the
-    /// last call.
-    pub fn sweep(&mut self, now: Time) {
-        for place in (0..self.table.len()).rev() {
+    /// last sweep. It goes through the flows in portions, from `from` downwards, and gives the place to go on from; 0: that
+    /// was all.
+    pub fn sweep(&mut self, now: Time, from: usize) -> usize {
+        let mut place = from.min(self.table.len());
+        while place > 0 && self.news.as_ref().is_some_and(|news| news.len() < PORTION) {
+            place -= 1;
             let Some(Slot { flow, .. }) = self.table.get(place) else { continue };
             let silent = now.since(flow.last);
             let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
@@ -216,16 +222,20 @@ impl<'a> Shard<'a> {
                 news.push(Change::Counted(flow.clone()));
             }
         }
-        self.swept = now;
+        if place == 0 {
+            self.swept = now;
+        }
+        place
     }
 
-    /// Ends all flows of a live run.
-    pub fn wind_up(&mut self) {
-        let table = std::mem::take(&mut self.table);
-        for slot in table.into_slots() {
+    /// Ends flows of a live run, in portions; false: there are no more.
+    pub fn wind_up(&mut self) -> bool {
+        for _ in 0..PORTION {
+            let Some(slot) = self.table.remove(self.table.len().wrapping_sub(1)) else { return false };
             let ended = self.end(slot);
             self.over(ended);
         }
+        true
     }
 
     /// Takes a flow that is over.

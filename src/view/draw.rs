@@ -264,8 +264,9 @@ fn row(line: &Row, columns: &[Column], paint: Paint, chosen: bool, frame: &mut F
         spans.push(Span::styled(pad(&text, column), style));
         if column.shows == Shows::Traffic {
             let room = Rect { x: area.x + left as u16, width: column.width as u16, ..area };
-            let data = line.traffic(column.width);
-            frame.render_widget(Sparkline::default().data(&data).style(paint.of(Color::Blue)), room.intersection(area));
+            let (data, most) = line.traffic(column.width);
+            let spark = Sparkline::default().data(&data).max(most).style(paint.of(Color::Blue));
+            frame.render_widget(spark, room.intersection(area));
             spans.pop();
         }
         left += column.width;
@@ -274,7 +275,10 @@ fn row(line: &Row, columns: &[Column], paint: Paint, chosen: bool, frame: &mut F
     let used: usize = spans.iter().map(|span| span.content.width()).sum();
     let own = Rect { width: (used as u16).min(area.width), ..area };
     frame.render_widget(Line::from(spans), own);
-    frame.buffer_mut().set_style(area, style);
+    // The traffic would be its own opposite.
+    let traffic = columns.iter().any(|column| column.shows == Shows::Traffic);
+    let width = if traffic { used as u16 } else { area.width };
+    frame.buffer_mut().set_style(Rect { width, ..area }, style);
 }
 
 /// The text cut or filled to the column's width.

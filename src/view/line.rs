@@ -12,6 +12,8 @@ use std::cmp::Reverse;
 const SAMPLES: usize = 60;
 /// Samples that the rate is the mean of: the counters of a port's flows come one after another.
 const MEAN: usize = 3;
+/// Packets a second that a whole cell stands for at least: a knock is no storm.
+const LEAST: u64 = 8;
 
 /// What a line has to say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,9 +96,10 @@ impl Line {
         self.rate = self.traffic.as_ref().map_or(0, |series| series.mean(MEAN));
     }
 
-    /// The last samples of its rate.
-    pub(super) fn traffic(&self, width: usize) -> Vec<u64> {
-        self.traffic.as_ref().map_or_else(|| vec![0; width], |series| series.last(width))
+    /// The last samples of its rate, and what a whole cell stands for.
+    pub(super) fn traffic(&self, width: usize) -> (Vec<u64>, u64) {
+        let none = || (vec![0; width], LEAST);
+        self.traffic.as_ref().map_or_else(none, |series| (series.last(width), series.peak().max(LEAST)))
     }
 
     /// Its place among others by verdict.
