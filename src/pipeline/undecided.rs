@@ -32,6 +32,8 @@ pub struct Undecided {
     skipped: bool,
     findings: Vec<(usize, Finding)>,
     band: Option<Band>,
+    /// Who is certain, if somebody is.
+    certain: Option<usize>,
     /// How to read what the named protocol announces.
     reader: Option<Reader>,
     decided_at: u64,
@@ -49,6 +51,7 @@ impl Undecided {
             skipped: false,
             findings: Vec::new(),
             band: None,
+            certain: None,
             reader: None,
             decided_at: 0,
             payloads: 0,
@@ -109,8 +112,12 @@ impl Undecided {
             // Who opened the connection with what is unknown now.
             self.waiting = [ProtocolSet::EMPTY; 2];
         }
-        // At the first bytes, and whenever their number passes a power of two from 16 on.
-        let due = more || grew && ((before == 0 && after > 0) || (after >= 16 && before.ilog2() < after.ilog2()));
+        // At the first bytes, and whenever their number passes a power of two from 16 on; where nobody saw the start many
+        // search for a boundary, so it is a power of four there.
+        let step = if stream.view().start_seen() { 2 } else { 4 };
+        let passes = after >= 16 && before > 0 && before.ilog(step) < after.ilog(step);
+        let full = after == STREAM_BYTES && before < after;
+        let due = more || grew && ((before == 0 && after > 0) || passes || full);
         if due && self.assess(None) == Progress::Done {
             return Progress::Done;
         }
@@ -120,11 +127,19 @@ impl Undecided {
         if (closed(dir) && closed(dir.other())) || (closed(dir) && plenty) { Progress::Done } else { Progress::Open }
     }
 
-    /// Asks whom the payloads since the last assessment concern, and whoever found something before.
+    /// Asks whom the payloads since the last assessment concern, and first of all whoever found something before.
     fn assess(&mut self, newest: Option<Datagram<'_>>) -> Progress {
-        let concerned = std::mem::take(&mut self.concerned).union(&self.found());
+        let (mut concerned, found) = (std::mem::take(&mut self.concerned), self.found());
+        if let Some(certain) = self.certain {
+            // Beside what is certain only what may go along with it is still looked for.
+            concerned = concerned.both(&ask::beside(certain));
+        }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
-        self.ask(concerned, newest, false);
+        let left = match self.ask(found, newest, false) {
+            left if left == ProtocolSet::EMPTY => self.ask(concerned.without(&found), newest, false),
+            left => left.union(&concerned.without(&found)),
+        };
+        self.concerned = left;
         self.weigh()
     }
 
@@ -132,21 +147,28 @@ impl Undecided {
         self.findings.iter().map(|(n, _)| *n).collect()
     }
 
-    /// Asks those of `whom` that have not excluded themselves and wait for nothing.
-    fn ask(&mut self, whom: ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) {
+    /// Asks those of `whom` that have not excluded themselves and wait for nothing, until one is certain and can learn
+    /// nothing more. Returns who was not asked.
+    fn ask(&mut self, whom: ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) -> ProtocolSet {
         let head = self.head.view(newest, ended);
         let [originator, responder] = &self.waiting;
-        for n in whom.without(&self.excluded).without(originator).without(responder).iter() {
-            let Some(protocol) = ALL.get(n) else { return };
+        let mut left = whom.without(&self.excluded).without(originator).without(responder);
+        for n in left.iter() {
+            let Some(protocol) = ALL.get(n) else { return ProtocolSet::EMPTY };
+            left.remove(n);
             let assessment = protocol.assess(&head);
             let place = self.findings.iter().position(|(known, _)| *known == n);
             match (assessment, place) {
-                (Assessment::Recognised(finding), Some(place)) => {
-                    if let Some((_, known)) = self.findings.get_mut(place) {
-                        *known = finding;
+                (Assessment::Recognised(finding), place) => {
+                    let done = finding.settled && Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
+                    match place.and_then(|place| self.findings.get_mut(place)) {
+                        Some((_, known)) => *known = finding,
+                        None => self.findings.push((n, finding)),
+                    }
+                    if done {
+                        return left;
                     }
                 }
-                (Assessment::Recognised(finding), None) => self.findings.push((n, finding)),
                 (other, place) => {
                     if let Some(place) = place {
                         self.findings.remove(place);
@@ -160,10 +182,12 @@ impl Undecided {
                 }
             }
         }
+        left
     }
 
     fn weigh(&mut self) -> Progress {
         if self.findings.is_empty() {
+            self.certain = None;
             return Progress::Open;
         }
         let candidates: Vec<Candidate> = self
@@ -177,7 +201,9 @@ impl Undecided {
             self.band = band;
             self.decided_at = self.payloads;
         }
-        let winner = self.findings.get(outcome.winner).and_then(|(n, _)| ALL.get(*n));
+        let place = self.findings.get(outcome.winner).map(|(n, _)| *n);
+        self.certain = place.filter(|_| band == Some(Band::Certain));
+        let winner = place.and_then(|n| ALL.get(n));
         self.reader = winner.filter(|_| band.is_some()).and_then(|protocol| protocol.announces());
         let settled = self.findings.get(outcome.winner).is_some_and(|(_, f)| f.settled);
         if settled && band.is_some() { Progress::Done } else { Progress::Open }

@@ -1,6 +1,7 @@
 //! Whom to ask: the cheap first tests that keep most of [`ALL`] from being asked about a payload.
 
-use super::{ALL, Assessment, ProtocolSet};
+use super::evidence::goes_along;
+use super::{ALL, Assessment, Protocol, ProtocolSet};
 use crate::flow::{Dir, HeadBuf};
 use crate::packet::{Time, Transport};
 use std::sync::{LazyLock, OnceLock};
@@ -47,6 +48,20 @@ pub fn may_read(datagram: &[u8]) -> ProtocolSet {
         .zip(datagram)
         .filter_map(|(sets, byte)| sets.get(usize::from(*byte)))
         .fold(everybody, |a, b| a.both(b))
+}
+
+/// Per recogniser, who may go along with it in one flow.
+static BESIDE: LazyLock<Vec<ProtocolSet>> = LazyLock::new(|| {
+    let along = |a: &str, b: &str| goes_along(a, b) || goes_along(b, a);
+    let beside = |p: &&dyn Protocol| -> ProtocolSet {
+        ALL.iter().enumerate().filter(|(_, other)| along(p.name(), other.name())).map(|(n, _)| n).collect()
+    };
+    ALL.iter().map(beside).collect()
+});
+
+/// Who may go along with the recogniser at this place in [`ALL`].
+pub fn beside(place: usize) -> ProtocolSet {
+    BESIDE.get(place).copied().unwrap_or_default()
 }
 
 /// What the first bytes of one side of a connection alone tell.

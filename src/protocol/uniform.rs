@@ -8,7 +8,7 @@
 //! That first bytes which can be printed, or bits that are not even, tell plain protocols from fully encrypted ones is
 //! published of a censor (Wu et al., USENIX Security 2023).
 
-use crate::flow::{Dir, Head};
+use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
 use flate2::{Decompress, FlushDecompress};
 
@@ -44,9 +44,17 @@ const BEGINNINGS: &[&[u8]] = &[
 
 /// Whether the flow was seen enough of, and nothing in it is structure.
 pub fn is_fully_encrypted(head: &Head<'_>) -> bool {
-    let sides = Dir::BOTH.map(|dir| Side::of(head, dir));
-    let bytes: usize = sides.iter().map(|side| side.bytes.len()).sum();
-    bytes >= ENOUGH && sides.iter().all(Side::shows_nothing)
+    let visible = |dir| match head.transport() {
+        Transport::Udp => head.sent_by(dir).filter(is_said).map(|d| d.bytes.len()).sum(),
+        Transport::Tcp => head.stream(dir).bytes().len(),
+    };
+    let bytes: usize = Dir::BOTH.into_iter().map(visible).sum();
+    bytes >= ENOUGH && Dir::BOTH.into_iter().all(|dir| Side::of(head, dir).shows_nothing())
+}
+
+/// Whether a datagram says something: keepalives of a byte do not.
+fn is_said(datagram: &Datagram<'_>) -> bool {
+    datagram.len > 1
 }
 
 /// What was seen of one side.
@@ -65,20 +73,14 @@ impl<'a> Side<'a> {
     fn of(head: &Head<'a>, dir: Dir) -> Self {
         let datagrams = head.transport() == Transport::Udp;
         let pieces: Vec<(&[u8], usize)> = match datagrams {
-            // Keepalives of a byte are no part of what is said.
-            true => head.sent_by(dir).filter(|d| d.len > 1).map(|d| (d.bytes, d.len)).collect(),
+            true => head.sent_by(dir).filter(is_said).map(|d| (d.bytes, d.len)).collect(),
             false => vec![(head.stream(dir).bytes(), head.stream(dir).bytes().len())],
         };
         let tally = head.tally(dir).filter(|tally| tally.packets >= 7);
         let constant = |at| tally.map_or(0, |tally| tally.constant_bits(at).count_ones());
         let shortest = tally.map_or(0, |tally| tally.lengths.range.0 as usize);
         let agreeing = (0..shortest.min(crate::flow::tally::WATCHED)).map(constant).max().unwrap_or(0);
-        Self {
-            bytes: pieces.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect(),
-            pieces,
-            datagrams,
-            agreeing,
-        }
+        Self { bytes: pieces.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>().concat(), pieces, datagrams, agreeing }
     }
 
     fn shows_nothing(&self) -> bool {

@@ -5,7 +5,7 @@
 //! connection at the first impossible length.
 
 use super::message::Message;
-use crate::flow::{Dir, Head};
+use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::openvpn::Opcode;
 
@@ -17,7 +17,7 @@ const POSSIBLE: std::ops::RangeInclusive<usize> = 14..=10_000;
 /// Whether no continuation of `head` can be OpenVPN.
 pub(super) fn excluded(messages: &[Message<'_>], head: &Head<'_>) -> bool {
     match head.transport() {
-        Transport::Tcp => Dir::BOTH.into_iter().any(|dir| unframed(head, dir)),
+        Transport::Tcp => unframed(head),
         Transport::Udp => {
             let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
             let wanted = if head.ended() { 1 } else { ENOUGH };
@@ -26,9 +26,12 @@ pub(super) fn excluded(messages: &[Message<'_>], head: &Head<'_>) -> bool {
     }
 }
 
-/// Whether a stream from its start has a length that no packet has.
-fn unframed(head: &Head<'_>, dir: Dir) -> bool {
-    let stream = head.stream(dir);
+/// Whether one side's stream from its start has a length that no packet has.
+pub(super) fn unframed(head: &Head<'_>) -> bool {
+    Dir::BOTH.into_iter().any(|dir| is_unframed(head.stream(dir)))
+}
+
+fn is_unframed(stream: Stream<'_>) -> bool {
     if !stream.start_seen() {
         return false;
     }

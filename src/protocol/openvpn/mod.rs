@@ -19,6 +19,7 @@ mod undo;
 use super::evidence::PRIOR;
 use super::{Assessment, Band, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head};
+use crate::packet::Transport;
 use families::*;
 use message::{Message, Messages};
 use undo::Undo;
@@ -44,6 +45,9 @@ impl Protocol for OpenVpn {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
+        if head.transport() == Transport::Tcp && exclude::unframed(head) {
+            return Assessment::Excluded;
+        }
         let messages = message::gather(head);
         let clear = channels(&messages.all, head);
         let scrambled = || scrambled(&messages.all, head);
