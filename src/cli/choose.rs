@@ -1,5 +1,6 @@
 //! Choosing what is judged: hosts, times, tunnels, and filter expressions as tcpdump takes them.
 
+use super::common::Packets;
 use crate::capture::Filter;
 use crate::packet::{Time, TunnelView};
 use crate::pipeline::{HiddenCounts, Moment, Network, Options, Window};
@@ -11,9 +12,8 @@ use std::path::{Path, PathBuf};
 /// Arguments that choose packets.
 #[derive(Debug, clap::Args)]
 pub(super) struct Choose {
-    /// Judge only the packets from or to these addresses; may be repeated.
-    #[arg(help_heading = "Choosing", long = "host", value_name = "CIDR")]
-    hosts: Vec<Network>,
+    #[command(flatten)]
+    packets: Packets,
     /// Who is inside: flow records then say inbound, outbound, internal or external; may be repeated.
     #[arg(help_heading = "Choosing", long, value_name = "CIDR")]
     local: Vec<Network>,
@@ -23,9 +23,6 @@ pub(super) struct Choose {
     /// Judge what comes before this time; forms as for --since.
     #[arg(help_heading = "Choosing", long, value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
-    /// Which layers of tunnelled packets are judged.
-    #[arg(help_heading = "Choosing", long, value_enum, value_name = "LAYERS", default_value_t)]
-    tunnel: TunnelArg,
     /// Judge only the frames that this tcpdump expression takes; it may also follow the files.
     #[arg(help_heading = "Choosing", long, value_name = "EXPRESSION", conflicts_with = "expression")]
     filter: Option<String>,
@@ -71,10 +68,9 @@ impl Choose {
             }
             options.filter = Some(Filter::new(&expression).map_err(|text| refused(&expression, &text))?);
         }
-        options.hosts.clone_from(&self.hosts);
+        self.packets.apply(options);
         options.local.clone_from(&self.local);
         options.window = Window { since: self.since, until: self.until };
-        options.tunnels = self.tunnel.into();
         Ok(inputs)
     }
 
@@ -83,7 +79,7 @@ impl Choose {
         let filter = options.filter.as_ref().map(|filter| format!("\"{}\"", filter.expression()));
         let flags = [
             (options.ports.is_some(), "--ports"),
-            (!self.hosts.is_empty(), "--host"),
+            (!self.packets.hosts.is_empty(), "--host"),
             (self.since.is_some(), "--since"),
             (self.until.is_some(), "--until"),
         ];

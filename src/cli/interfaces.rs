@@ -1,7 +1,7 @@
 //! `portproof interfaces`: what can be captured on.
 
+use super::common::say;
 use super::exit;
-use super::read::say;
 use crate::capture::live::interfaces;
 use std::io::{self, Write};
 

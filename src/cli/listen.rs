@@ -1,10 +1,10 @@
 //! `portproof listen`: what listens on this machine, with the registry's claim and the lore beside it.
 
 use super::choose;
+use super::common::say;
 use super::confine::Confine;
 use super::exit;
 use super::live::Capturing;
-use super::read::say;
 use super::registry::store::{self, Loaded};
 use super::text::{Screen, escape};
 use super::values::{self, ColourArg, Output};

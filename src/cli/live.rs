@@ -8,6 +8,7 @@ mod out;
 mod outside;
 mod save;
 mod status;
+mod summary;
 
 pub(crate) use args::Capturing;
 use lines::Lines;
@@ -15,15 +16,16 @@ use out::Out;
 pub(crate) use outside::Outside;
 use save::Saving;
 use status::Status;
+pub(super) use summary::summary;
 
 use super::choose;
+use super::common::{Verdicts, say, say_endpoint};
 use super::confine::Confine;
 use super::exit::{self, Outcome};
 use super::owners::{self, Owners};
-use super::read::{reached, say, say_endpoint};
 use super::registry::store;
 use super::text::Screen;
-use super::values::{self, ColourArg, MinBand};
+use super::values::{ColourArg, MinBand};
 use super::watch::Watch;
 use crate::capture::live::Notice;
 use crate::cli::text::counted;
@@ -31,7 +33,7 @@ use crate::pipeline::{Board, Control, Event, Observer, Options, Watched, watch_l
 use crate::protocol::Band;
 use crate::report::{By, Jsonl, Report, Style, Table};
 use crate::sandbox::Files;
-use crate::verdict::{FlowRecord, Summary, Verdict};
+use crate::verdict::{FlowRecord, Summary};
 use clap::ValueEnum;
 use signal_hook::consts::{SIGHUP, SIGUSR1};
 use std::collections::BTreeSet;
@@ -68,12 +70,8 @@ pub(super) struct Args {
     /// Show every row, and a line also for what was too little to judge.
     #[arg(long)]
     all: bool,
-    /// Show only these verdicts: mismatch,contradicted.
-    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
-    only: Vec<Verdict>,
-    /// Exit with 1 if one of these verdicts was reached.
-    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
-    fail_on: Vec<Verdict>,
+    #[command(flatten)]
+    verdicts: Verdicts,
     /// Leave out of --fail-on what was recognised less surely.
     #[arg(long, value_enum, value_name = "BAND")]
     min_band: Option<MinBand>,
@@ -157,7 +155,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         name: &name,
         date: loaded.registry.date(),
         lines: Lines::new(args.all, args.screen()),
-        jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, out.clone()), args.only()),
+        jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, out.clone()), args.verdicts.only()),
         out,
         every: args
             .every
@@ -180,10 +178,6 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
 }
 
 impl Args {
-    fn only(&self) -> Option<Vec<Verdict>> {
-        (!self.only.is_empty()).then(|| self.only.clone())
-    }
-
     fn screen(&self) -> Screen {
         match self.out {
             None => Screen::of_stdout_with(self.color.into()),
@@ -236,7 +230,7 @@ impl Observer for Showing<'_> {
                 let process = self.owners.of(flow);
                 self.jsonl.event(self.name, flow, event.name(), process.as_ref())
             }
-            Form::Table if self.args.only.is_empty() || self.args.only.contains(&flow.judgement.verdict) => {
+            Form::Table if self.args.verdicts.shows(flow.judgement.verdict) => {
                 if self.out.is_stdout() {
                     self.status.clear();
                 }
@@ -282,7 +276,7 @@ impl Showing<'_> {
 
     /// The rows so far and a summary; of JSON Lines, on the way, the summary only.
     fn report(&mut self, board: &Board<'_>, so_far: bool) -> io::Result<()> {
-        let summary = self.summary(board, so_far);
+        let summary = Summary { so_far, ..summary(board, self.name, self.date) };
         let taken = &board.taken;
         match self.args.output {
             Form::Jsonl => {
@@ -296,7 +290,7 @@ impl Showing<'_> {
                     screen: self.args.screen(),
                     by: By::Port,
                     all: self.args.all,
-                    only: self.args.only(),
+                    only: self.args.verdicts.only(),
                     min_band: None,
                     top: None,
                 };
@@ -306,24 +300,6 @@ impl Showing<'_> {
                 table.finish(&summary)?;
                 if so_far { writeln!(self.out) } else { Ok(()) }
             }
-        }
-    }
-
-    fn summary(&self, board: &Board<'_>, so_far: bool) -> Summary {
-        let taken = &board.taken;
-        Summary {
-            registry: self.date.to_owned(),
-            captures: vec![self.name.to_owned()],
-            counts: taken.counts,
-            flows: board.flows(),
-            evicted: board.evicted,
-            hurried: board.hurried,
-            fragments: taken.fragments,
-            tunnels: taken.tunnels.clone(),
-            span: taken.span,
-            so_far,
-            live: true,
-            ..Summary::default()
         }
     }
 
@@ -342,11 +318,10 @@ impl Showing<'_> {
         }
         // Each capture thread has its own, of the same interfaces.
         watched.faults.iter().map(ToString::to_string).collect::<BTreeSet<_>>().iter().for_each(|fault| say(fault));
-        let floor = self.args.min_band.map_or(Band::Confident, Band::from);
         let lost = counts.dropped_kernel + counts.dropped_interface + counts.dropped_queue > 0;
         let outcome = Outcome {
             failed: !watched.faults.is_empty() || self.failed,
-            found: reached(watched.board.rows(), &self.args.fail_on, floor),
+            found: self.args.verdicts.reached(watched.board.rows(), self.args.min_band.map(Band::from)),
             partial: self.args.strict_loss && lost,
         };
         Ok(outcome.code())

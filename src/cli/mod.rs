@@ -1,6 +1,7 @@
 //! Arguments and subcommands: clap types, one file per subcommand.
 
 mod choose;
+mod common;
 #[cfg(target_os = "linux")]
 mod confine;
 mod exit;

@@ -3,9 +3,9 @@
 //! `--process` starts the helper before anything is confined. It keeps the two capabilities without which the descriptors
 //! of other users' processes cannot be read, and no others; it opens files for reading only, and starts nothing.
 
+use super::common::say;
 use super::confine;
 use super::exit;
-use super::read::say;
 use crate::process::helper::{self, Attribution, Helper, Side};
 use crate::report::listen::owner;
 use crate::sandbox;

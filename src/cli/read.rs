@@ -1,21 +1,22 @@
 //! `portproof read`: capture files in, one row per port out.
 
 use super::choose::{self, Choose};
+use super::common::{Verdicts, say, say_endpoint};
 use super::exit::Outcome;
 use super::expand::{self, Expanded};
 use super::inputs::{Judged, Run};
 use super::out::OutFile;
 use super::registry::store;
 use super::text::Screen;
-use super::values::{self, By, ColourArg, MinBand, Output};
+use super::values::{By, ColourArg, MinBand, Output};
 use super::watch::Watch;
 use crate::capture::{CaptureError, Fault};
-use crate::pipeline::{Captured, Control, HiddenCounts, Options, PortSet};
+use crate::pipeline::{Captured, Control, HiddenCounts, Options};
 use crate::protocol::Band;
 use crate::registry::Registry;
 use crate::report::text::counted;
 use crate::report::{Choice, Csv, Jsonl, Report, Style, Table};
-use crate::verdict::{Rows, Summary, Verdict};
+use crate::verdict::{Summary, Verdict};
 use std::collections::HashSet;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
@@ -42,23 +43,14 @@ pub(super) struct Args {
     /// Show every row: nothing is folded.
     #[arg(long)]
     all: bool,
-    /// Show only these verdicts: mismatch,contradicted.
-    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
-    only: Vec<Verdict>,
-    /// Exit with 1 if one of these verdicts was reached.
-    ///
-    /// What was recognised counts from band confident, unless --min-band says otherwise.
-    #[arg(long, value_name = "VERDICTS", value_delimiter = ',', value_parser = values::verdict)]
-    fail_on: Vec<Verdict>,
+    #[command(flatten)]
+    verdicts: Verdicts,
     /// Show at most this many rows.
     #[arg(long, value_name = "N")]
     top: Option<NonZero<usize>>,
     /// Leave out what was recognised less surely; also for --fail-on.
     #[arg(long, value_enum, value_name = "BAND")]
     min_band: Option<MinBand>,
-    /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
-    #[arg(help_heading = "Choosing", long, value_name = "PORTS", value_parser = values::ports)]
-    ports: Option<PortSet>,
     #[command(flatten)]
     choose: Choose,
     /// Threads that recognise, beside the one that reads; several files are judged one a thread.
@@ -97,7 +89,7 @@ impl Args {
     /// The report in the form asked for.
     fn report<'a>(&self, sink: Box<dyn Write + 'a>) -> Box<dyn Report + 'a> {
         let out = BufWriter::with_capacity(1 << 16, sink);
-        let only = (!self.only.is_empty()).then(|| self.only.clone());
+        let only = self.verdicts.only();
         match self.output {
             Output::Jsonl => Box::new(Jsonl::new(out, only)),
             Output::Table => Box::new(Table::new(out, self.style(only))),
@@ -148,7 +140,6 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         workers: args.workers.map_or(cores, |n| usize::from(n.get())),
         max_flows: args.max_flows.map_or(Options::default().max_flows, |n| n.get() as usize),
         batch: args.batch.map_or(Options::default().batch, |n| usize::from(n.get())),
-        ports: args.ports.clone(),
         every: args.every,
         by_endpoint: args.output != Output::Jsonl && args.by == By::Endpoint,
         ..Options::default()
@@ -311,7 +302,7 @@ impl Reading<'_> {
 
     fn count(&mut self, captured: &Captured) {
         self.hidden.add(captured.hidden);
-        self.outcome.found |= reached(&captured.rows, &self.args.fail_on, self.floor());
+        self.outcome.found |= self.args.verdicts.reached(&captured.rows, self.args.min_band.map(Band::from));
         self.outcome.partial |= captured.interrupted;
         for fault in captured.fault.iter().chain(&captured.faults) {
             say(&fault.to_string());
@@ -326,10 +317,6 @@ impl Reading<'_> {
             let packets = counted(captured.counts.received, "packet");
             say(&format!("interrupted after {packets}; what was read is judged"));
         }
-    }
-
-    fn floor(&self) -> Band {
-        self.args.min_band.map_or(Band::Confident, Band::from)
     }
 
     fn finish(mut self) -> io::Result<u8> {
@@ -375,27 +362,4 @@ fn add(summary: &mut Summary, captured: &Captured) {
         (Some((first, last)), Some((other_first, other_last))) => Some((first.min(other_first), last.max(other_last))),
         (known, other) => known.or(other),
     };
-}
-
-/// Whether a verdict of `fail_on` was reached. What was recognised counts from `floor` on; the rest has no band.
-pub(super) fn reached(rows: &Rows, fail_on: &[Verdict], floor: Band) -> bool {
-    let named = |verdict| matches!(verdict, Verdict::Mismatch | Verdict::Unregistered | Verdict::Match);
-    rows.iter()
-        .flat_map(|row| &row.observed)
-        .any(|o| fail_on.contains(&o.verdict) && (!named(o.verdict) || o.band >= Some(floor)))
-}
-
-/// Says that the capture was made where IPsec ends, if packets were seen as ESP and decrypted.
-pub(super) fn say_endpoint(decrypted: u64) {
-    if decrypted > 0 {
-        let packets = counted(decrypted, "packet");
-        say(&format!("{packets} seen twice, as ESP and decrypted: the capture was made on an IPsec endpoint"));
-    }
-}
-
-/// One line on standard error, in place of the progress.
-pub(super) fn say(text: &str) {
-    // Nothing can be done about a standard error that is closed.
-    let clear = if io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-    let _ = writeln!(io::stderr(), "{clear}portproof: {text}");
 }

@@ -2,11 +2,11 @@
 //!
 //! The terminal is put back as it was whatever ends the run: the quit key, a signal, an error, a panic in any thread.
 
+use super::common::say;
 use super::confine::Confine;
 use super::exit::{self, Outcome};
-use super::live::{Capturing, Outside};
+use super::live::{Capturing, Outside, summary};
 use super::owners::{self, Owners};
-use super::read::say;
 use super::registry::store;
 use super::text::{Colour, Screen};
 use super::values::ColourArg;
@@ -14,7 +14,7 @@ use crate::capture::live::Notice;
 use crate::pipeline::{Board, Control, Event, Observer, watch_live};
 use crate::report::{By, Report, Style, Table};
 use crate::sandbox::Sockets;
-use crate::verdict::{FlowRecord, Summary};
+use crate::verdict::FlowRecord;
 use crate::view::{Model, Seen, draw};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -140,19 +140,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     };
     let mut table = Table::new(BufWriter::new(io::stdout().lock()), style);
     table.capture(&name, board.rows(), &board.taken.ipprotos)?;
-    table.finish(&Summary {
-        registry: loaded.registry.date().to_owned(),
-        captures: vec![name],
-        counts: board.taken.counts,
-        flows: board.flows(),
-        evicted: board.evicted,
-        hurried: board.hurried,
-        fragments: board.taken.fragments,
-        tunnels: board.taken.tunnels.clone(),
-        span: board.taken.span,
-        live: true,
-        ..Summary::default()
-    })?;
+    table.finish(&summary(board, &name, loaded.registry.date()))?;
     watched.faults.iter().for_each(|fault| say(&fault.to_string()));
     Ok(Outcome { failed: !watched.faults.is_empty(), ..Outcome::default() }.code())
 }

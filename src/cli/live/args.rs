@@ -1,10 +1,9 @@
 //! What is captured and how: the arguments that all live subcommands share.
 
 use crate::capture::live::{Live, Notice, OpenError, Settings};
-use crate::cli::choose::{self, TunnelArg};
-use crate::cli::read::say;
-use crate::cli::values;
-use crate::pipeline::{Network, Options, PortSet};
+use crate::cli::choose;
+use crate::cli::common::{Packets, say};
+use crate::pipeline::{Options, PortSet};
 use crate::sandbox::Files;
 use std::num::NonZero;
 use std::path::Path;
@@ -46,15 +45,8 @@ pub(crate) struct Capturing {
     /// End after this time: 60s, 1h.
     #[arg(long, value_name = "TIME", value_parser = choose::period)]
     duration: Option<i64>,
-    /// Judge only the packets from or to these ports: 1194-1200,2797/udp.
-    #[arg(help_heading = "Choosing", long, value_name = "PORTS", value_parser = values::ports)]
-    ports: Option<PortSet>,
-    /// Judge only the packets from or to these addresses; may be repeated.
-    #[arg(help_heading = "Choosing", long = "host", value_name = "CIDR")]
-    hosts: Vec<Network>,
-    /// Which layers of tunnelled packets are judged.
-    #[arg(help_heading = "Choosing", long, value_enum, value_name = "LAYERS", default_value_t)]
-    tunnel: TunnelArg,
+    #[command(flatten)]
+    packets: Packets,
     /// Capture only the frames that this tcpdump expression takes.
     #[arg(help_heading = "Choosing", value_name = "EXPRESSION", trailing_var_arg = true)]
     expression: Vec<String>,
@@ -88,22 +80,22 @@ impl Capturing {
         let parsed =
             <OnlyCapturing as clap::Parser>::try_parse_from(["portproof", "-i", &names]).map(|only| only.capturing);
         let defaults = parsed.unwrap_or_else(|error| error.exit());
-        Self { ports: Some(ports), duration: Some(duration), ..defaults }
+        let packets = Packets { ports: Some(ports), ..defaults.packets };
+        Self { packets, duration: Some(duration), ..defaults }
     }
 
     /// What the run is told.
     pub(crate) fn options(&self) -> Options {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        Options {
+        let mut options = Options {
             workers: self.workers.map_or(cores, |n| usize::from(n.get())),
             max_flows: self.max_flows.get() as usize,
-            ports: self.ports.clone(),
-            hosts: self.hosts.clone(),
-            tunnels: self.tunnel.into(),
             udp_idle: self.udp_idle,
             tcp_idle: self.tcp_idle,
             ..Options::default()
-        }
+        };
+        self.packets.apply(&mut options);
+        options
     }
 
     /// The interfaces as they are named in the output.
