@@ -53,6 +53,7 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
         side.chain(&mut items);
     }
     if let [a, b] = sides.as_slice() {
+        a.same_class(b, &mut items);
         both(a, b, &mut items);
     } else if let [one] = sides.as_slice() {
         foreign(messages, one.dir.other(), &mut items);

@@ -67,8 +67,9 @@ pub(super) static DATA_RANDOM: Family = family("openvpn.data-random", 3);
 pub(super) static DATA_LENGTHS: Family = family("openvpn.data-lengths", 3);
 /// Pings of the constant length of AEAD, 40 bytes (41 in some with compression framing), among longer packets.
 pub(super) static DATA_PING: Family = family("openvpn.data-ping", 3);
-/// CBC: different lengths that are all one HMAC, one IV and whole cipher blocks: 2^-4 for each different length, 2^-3
-/// with 64-bit blocks. e: any other protocol of whole blocks.
+/// CBC: different lengths that are all one HMAC, one IV and whole cipher blocks: 2^-4 for each different length of a side
+/// after its first, 2^-3 with 64-bit blocks, and once more if the other side has others of the same class. e: any other
+/// protocol of whole blocks.
 pub(super) static DATA_BLOCKS: Family = family("openvpn.data-blocks", 8);
 /// CBC: the IV of a packet is the last cipher block of the one before, as SoftEther does: r is 2^-128; e: another
 /// protocol that chains across packets with an HMAC of that length in front.

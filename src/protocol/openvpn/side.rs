@@ -7,11 +7,14 @@ use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
 use crate::protocol::{Strand, link};
 use crate::wire::openvpn::{Digest, Opcode, PING};
+use std::collections::BTreeSet;
 
 /// Packets of one direction below which nothing is said of its data channel.
 pub(super) const FEWEST: usize = 3;
 /// Packets from which the absence of a counter means CBC.
 const FEWEST_BLOCKS: usize = 6;
+/// The ciphers' blocks, bytes.
+const BLOCKS: [usize; 2] = [16, 8];
 /// Packets of each direction from which a random peer ID that both use is believed.
 const MANY: u64 = 8;
 /// Packet IDs that are believed behind a random peer ID. They start anew with each key, every hour unless told otherwise;
@@ -263,18 +266,40 @@ impl<'m> Side<'m> {
         }
     }
 
-    /// The block size that fits all lengths, and the shortest digest that does.
+    /// CBC: lengths of the other side in the class of this side's. Lengths that both have show nothing more.
+    pub(super) fn same_class(&self, other: &Self, items: &mut Items) {
+        let opaque = |s: &Self| s.form == Form::Opaque && s.packets.len() >= FEWEST_BLOCKS;
+        let lengths = |s: &Self| s.packets.iter().map(|m| m.len - s.header).collect::<BTreeSet<usize>>();
+        let (mine, theirs) = (lengths(self), lengths(other));
+        let both =
+            BLOCKS.into_iter().find_map(|step| Some((step, self.digest(step).filter(|d| other.fits(step, *d))?)));
+        if !opaque(self) || !opaque(other) || mine.is_subset(&theirs) || theirs.is_subset(&mine) {
+            return;
+        }
+        if let Some((step, digest)) = both {
+            let frames = [self.frames(), other.frames()].concat();
+            let size = digest.size();
+            let text = format!("both sides' lengths are an HMAC of {size} bytes, an IV and whole blocks of {step}");
+            items.add(&DATA_BLOCKS, if step == 16 { 4 } else { 3 }, &frames, text);
+        }
+    }
+
+    /// The block size that fits all lengths, and the digest that does.
     fn block_size(&self) -> Option<(usize, Digest)> {
-        [16, 8].into_iter().find_map(|step| {
-            let fits = |d: &Digest| {
-                let fixed = self.header + d.size() + step;
-                let kept = self.packets.iter().all(|m| m.len >= fixed + step && (m.len - fixed).is_multiple_of(step));
-                let class = |t: Lengths| (0..16).zip(t.by_mod16).all(|(c, n)| n == 0 || c % step == fixed % step);
-                kept && self.tallied.is_none_or(class)
-            };
-            // SHA1 is the default, so it goes first among those that fit.
-            [Digest::Sha1].into_iter().chain(Digest::ALL).find(fits).map(|d| (step, d))
-        })
+        BLOCKS.into_iter().find_map(|step| self.digest(step).map(|digest| (step, digest)))
+    }
+
+    /// The digest that fits all lengths. SHA1 is the default, so it goes first.
+    fn digest(&self, step: usize) -> Option<Digest> {
+        [Digest::Sha1].into_iter().chain(Digest::ALL).find(|digest| self.fits(step, *digest))
+    }
+
+    /// Whether all lengths are the header, an HMAC, an IV and whole blocks of `step`.
+    fn fits(&self, step: usize, digest: Digest) -> bool {
+        let fixed = self.header + digest.size() + step;
+        let kept = self.packets.iter().all(|m| m.len >= fixed + step && (m.len - fixed).is_multiple_of(step));
+        let class = |t: Lengths| (0..16).zip(t.by_mod16).all(|(c, n)| n == 0 || c % step == fixed % step);
+        kept && self.tallied.is_none_or(class)
     }
 
     /// The IV that repeats the last block of the packet before.
