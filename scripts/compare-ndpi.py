@@ -5,8 +5,9 @@ usage: compare-ndpi.py [--bin target/release/portproof] [--cache DIR] [--list] F
 
 It runs `ndpiReader` (Debian: libndpi-bin), without guesses by port or address, and portproof over every file below the
 folders and joins their flows by 5-tuple. Counted are flows in which both programs saw a payload. nDPI's name is its
-protocol; of "TLS.Google" that is TLS, since portproof does not tell whose service it is. With --list every flow on which
-the two disagree is printed as well. Exit status: 0 when it compared, 2 when it could not; it judges nothing.
+protocol; of "TLS.Google" that is TLS, since portproof does not tell whose service it is. A second table counts, for each
+protocol that both know, who names it; flows of captures with "fuzz" in their name stand apart there. With --list every flow
+on which the two disagree is printed as well. Exit status: 0 when it compared, 2 when it could not; it judges nothing.
 """
 import argparse, collections, csv, ipaddress, json, os, re, shutil, subprocess, sys, tempfile
 
@@ -33,6 +34,15 @@ SAME = {
     'WireGuard': ['wireguard'], 'XDMCP': ['xdmcp'], 'Jabber': ['xmpp'], 'ZABBIX': ['zabbix'], 'Zabbix': ['zabbix'], 's7comm': ['s7comm'],
     'sFlow': ['sflow'], 'CiscoSkinny': ['skinny'], 'RADIUS': ['radius'], 'SRTP': ['rtp'], 'RemoteScan': ['rscan'],
 }
+# Rows of the table by protocol: what one of the two calls by several names.
+ROWS = [
+    'amqp', 'bgp', 'bittorrent bittorrent-dht utp', 'cassandra', 'coap', 'dcerpc', 'dhcp', 'dhcpv6', 'diameter', 'dnp3', 'dns',
+    'dtls', 'ftp', 'ftp-data', 'git', 'gtp-c gtp-u', 'h323', 'http', 'http2', 'ica cgp', 'ike esp-in-udp esp-in-tcp', 'imap',
+    'irc', 'kafka', 'kerberos', 'ldap', 'llmnr', 'mdns', 'memcached', 'modbus', 'mongodb', 'mqtt', 'mysql',
+    'netbios-ns netbios-dgm netbios-ssn', 'ntp', 'openvpn', 'pop3', 'postgresql', 'pptp', 'quic', 'radius', 'rdp', 'redis', 'rfb',
+    'rsync', 'rtmp', 'rtp rtcp', 'rtsp', 's7comm', 'sip', 'smb', 'smtp', 'snmp', 'socks', 'ssdp', 'ssh', 'stun', 'sunrpc', 'syslog',
+    'telnet', 'teredo', 'tftp', 'tinc', 'tls', 'vxlan', 'wireguard', 'x11', 'xmpp',
+]
 UNNAMED = ('Unknown', '')
 WITHOUT_PORTS = ('ICMP', 'ICMPV6', 'IGMP', 'GRE', 'SCTP', 'OSPF', 'EGP', 'VRRP', 'IP_in_IP', 'PIM')
 
@@ -107,6 +117,20 @@ def verdict(mine, theirs):
     return 'same' if mine & accepted else 'different'
 
 
+def first(name):
+    """The first of the names here that nDPI's stands for."""
+    return next((accepted[0] for part in name.split('.') if (accepted := SAME.get(part))), None)
+
+
+def by_protocol(counts):
+    """The table by protocol, from counts of (row, who, whether the capture is fuzzed)."""
+    print('\n| protocol | both | portproof alone | nDPI alone | of these fuzzed |\n| --- | --- | --- | --- | --- |')
+    for row in ROWS:
+        both, mine, theirs = (sum(counts[row, who, fuzzed] for fuzzed in (False, True)) for who in ('both', 'mine', 'theirs'))
+        if both + mine + theirs:
+            print(f'| {row} | {both} | {mine} | {theirs} | {counts[row, "theirs", True] or ""} |')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folders', nargs='*')
@@ -143,6 +167,14 @@ def main():
                     name = named[0] if named else 'Unknown'
                     kind = verdict(names, name)
                     kinds[kind] += 1
+                    parts = {accepted for part in name.split('.') for accepted in SAME.get(part, ())}
+                    for row in ROWS:
+                        here, there = (not names.isdisjoint(row.split()), not parts.isdisjoint(row.split()))
+                        # A name that stands for several protocols counts where portproof puts the flow, or in its first row.
+                        there = there and (here or not (names & parts or row.split()[0] != first(name)))
+                        if here or there:
+                            who = 'both' if here and there else 'mine' if here else 'theirs'
+                            right[row, who, 'fuzz' in os.path.basename(path)] += 1
                     own_names = '+'.join(sorted(names - {'unknown'})) or 'unknown'
                     if kind not in ('same', 'neither'):
                         pairs[kind, own_names, name.split('.')[0] if kind != 'service' else name].append((path, number))
@@ -159,6 +191,7 @@ def main():
         for (kind, a, b), where in sorted(pairs.items(), key=lambda item: -len(item[1])):
             if kind in ('different', 'only nDPI'):
                 print(f'| {a} | {b} | {len(where)} | {os.path.basename(where[0][0])}, flow {where[0][1]} |')
+        by_protocol(right)
         if args.list:
             for (kind, a, b), where in sorted(pairs.items()):
                 for path, number in where:

@@ -179,13 +179,6 @@ def management():
     data = struct.pack('!HH', 256, 20) + ip(A) + ip(B) + ip(B) + ip(A)
     ipfix = lambda n, sets: struct.pack('!HHIII', 10, 16 + len(sets), START + n, n * 2, 1) + sets
     write('ipfix/export.pcap', [(A, 50003, B, 4739, ipfix(n, template + data if n == 0 else data)) for n in range(4)], 1)
-    q, r = struct.pack('!BBHHHI', 0, 1, 0, 8080, 8080, 3600), struct.pack('!BBHIHHI', 0, 0x81, 0, 999, 8080, 8080, 3600)
-    address = (b'\0\0', struct.pack('!BBHI4s', 0, 0x80, 0, 999, ip('198.51.100.1')))
-    write('nat-pmp/mapping.pcap', dialogue(5351, *address, q, r))
-    mapped = bytes(10) + b'\xff\xff'
-    body = random(12) + struct.pack('!BBHHH', 6, 0, 0, 8080, 8080) + mapped + ip('198.51.100.1')
-    pcp = (struct.pack('!BBHI', 2, 1, 0, 3600) + mapped + ip(A) + body, struct.pack('!BBBBII', 2, 0x81, 0, 0, 3600, 999) + bytes(12) + body)
-    write('pcp/mapping.pcap', dialogue(5351, *pcp))
 
 
 def telephony():
@@ -231,15 +224,6 @@ def datagrams_of_tcp_protocols():
     reply = question[:2] + b'\x80\0\0\1\0\1\0\0\0\0' + question[12:] + b'\xc0\x0c\0\1\0\1\0\0\0\x1e\0\4' + ip(B)
     tcp_stream('llmnr/tcp.pcap', 5355, *(struct.pack('!H', len(m)) + m for m in (question, reply)))
     write('rdp/udp.pcap', dialogue(3389, syn(0xffffffff, 0x0001, 0x5b3f9a11), syn(0x5b3f9a11, 0x0005, 0x77c0ffee), random(200, 7), random(90, 8)))
-
-
-def bittorrent():
-    q = lambda t: b'd1:ad2:id20:' + b'abcdefghij0123456789' + b'e1:q4:ping1:t2:' + t + b'1:y1:qe'
-    r = lambda t: b'd1:rd2:id20:' + b'mnopqrstuvwxyz123456' + b'e1:t2:' + t + b'1:y1:re'
-    def utp(kind, connection, n, seq, ack, payload=b''):
-        return struct.pack('!BBHIIIHH', kind << 4 | 1, 0, connection, int(START % 4000 * 1e6 + n * 50000) & 0xffffffff, 1000, 1 << 18, seq, ack) + payload
-    write('utp/connection.pcap', dialogue(6881, utp(4, 100, 0, 1, 0), utp(2, 100, 1, 50, 1), utp(0, 101, 2, 2, 49, b'\x13BitTorrent protocol' + random(48)),
-          utp(2, 100, 3, 50, 2), utp(0, 101, 4, 3, 49, random(300)), utp(0, 100, 5, 50, 3, random(68)), client=6882))
 
 
 def lisp():
@@ -298,12 +282,36 @@ def google_quic():
     write('quic/google-q043.pcap', dialogue(443, first.ljust(1350, b'\0'), reject, later(2), later(2), later(3), later(3)))
 
 
+def payloads(name):
+    """The UDP payloads of a capture of this folder: source, port, destination, port, payload, seconds after the first."""
+    data, at, first = open(os.path.join(ROOT, name), 'rb').read(), 24, None
+    while at < len(data):
+        seconds, micros, length = struct.unpack_from('<III', data, at)
+        first = first or (seconds, micros)
+        frame = data[at + 16:at + 16 + length]
+        at += 16 + length
+        ends = ['.'.join(map(str, frame[n:n + 4])) for n in (26, 30)]
+        sport, dport = struct.unpack_from('!HH', frame, 34)
+        yield ends[0], sport, ends[1], dport, frame[42:], seconds - first[0] + (micros - first[1]) / 1e6
+
+
+def wireguard_variants():
+    """Two forms that services make of WireGuard, made of the packets of a real one."""
+    original = list(payloads('wireguard/wireguard-go.pcap'))
+    # Cloudflare's clients and servers have an identifier of the client in the three reserved bytes of every message.
+    mark = lambda m: m[:1] + b'\x5a\xc3\x17' + m[4:]
+    write('wireguard/reserved.pcap', [(*ends, mark(m), at) for *ends, m, at in original])
+    # Handshake messages with random bytes behind them, so that they have other lengths.
+    longer = lambda m: m + {1: random(56, 7), 2: random(8, 8)}.get(m[0], b'')
+    write('wireguard/padded.pcap', [(*ends, longer(m), at) for *ends, m, at in original])
+
+
 if __name__ == '__main__':
+    wireguard_variants()
     lisp()
     capwap()
     softether()
     google_quic()
-    bittorrent()
     datagrams_of_tcp_protocols()
     discovery()
     management()

@@ -93,8 +93,6 @@ def text():
 
 
 def windows():
-    encode = lambda name: b'\x20' + b''.join(bytes([65 + (c >> 4), 65 + (c & 15)]) for c in name.ljust(15).encode() + b'\x20') + b'\0'
-    talk('netbios-ssn/request.pcap', 139, b'\x81\0\0\x44' + encode('*SMBSERVER') + encode('CLIENT'), b'\x82\0\0\0')
     header = lambda kind, length: struct.pack('<BBBB4sHHI', 5, 0, kind, 3, b'\x10\0\0\0', length, 0, 1)
     syntax = bytes.fromhex('0883afe11f5dc91191a408002b14a0fa0300000004') + bytes.fromhex('5d888aeb1cc9119fe808002b10486002000000')
     bind = struct.pack('<HHIBBHHBB', 4280, 4280, 0, 1, 0, 0, 0, 1, 0) + syntax + b'\0'
@@ -110,9 +108,6 @@ def windows():
 
 
 def industry():
-    read = lambda n: struct.pack('!HHHBBHH', n, 0, 6, 1, 3, 0, 2)
-    value = lambda n: struct.pack('!HHHBBBHH', n, 0, 7, 1, 3, 4, n, 9)
-    talk('modbus/read.pcap', 502, *[m(n) for n in range(300, 305) for m in (read, value)])
     interrogation = b'\x68\x0e\0\0\0\0\x64\1\6\0\1\0\0\0\0\x14'
     talk('iec104/interrogation.pcap', 2404, b'\x68\4\7\0\0\0', b'\x68\4\x0b\0\0\0', interrogation, b'\x68\x0e\0\0\2\0\x64\1\7\0\1\0\0\0\0\x14',
          b'\x68\4\1\0\2\0')

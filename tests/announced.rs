@@ -109,3 +109,53 @@ fn what_its_bytes_exclude_is_not_named_by_an_announcement() {
     let records = captured.records(Registry::embedded());
     assert_eq!(records.filter(|r| r.protocol() == "rtp").count(), 0);
 }
+
+/// A capture of Ethernet, IPv4 and TCP in which the payload of frame `number` comes in two segments, the first of `at` bytes.
+fn in_two_segments(capture: &[u8], number: usize, at: usize) -> Vec<u8> {
+    let (mut out, mut place, mut frame) = (capture[..24].to_vec(), 24, 0);
+    while let Some(len) = capture.get(place + 8..place + 12) {
+        let end = place + 16 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
+        frame += 1;
+        if frame != number {
+            out.extend(&capture[place..end]);
+            place = end;
+            continue;
+        }
+        let (header, packet) = (&capture[place..place + 8], &capture[place + 16..end]);
+        assert_eq!((packet[12..14].to_vec(), packet[14], packet[23]), (vec![8, 0], 0x45, 6));
+        let payload = 34 + usize::from(packet[46] >> 4) * 4;
+        for (from, to) in [(payload, payload + at), (payload + at, packet.len())] {
+            let mut segment = [&packet[..payload], &packet[from..to]].concat();
+            let (total, skipped) = ((segment.len() - 14) as u16, (from - payload) as u32);
+            segment[16..18].copy_from_slice(&total.to_be_bytes());
+            let sequence = u32::from_be_bytes(packet[38..42].try_into().unwrap()).wrapping_add(skipped);
+            segment[38..42].copy_from_slice(&sequence.to_be_bytes());
+            let lengths = (segment.len() as u32).to_le_bytes();
+            out.extend([header, &lengths, &lengths, &segment].concat());
+        }
+        place = end;
+    }
+    out
+}
+
+#[test]
+fn an_announcement_in_two_segments_is_read() {
+    let capture = bytes("ftp/transfers.pcap");
+    for at in [3, 20, 40] {
+        let captured = judged(in_two_segments(&capture, 14, at), 0);
+        let expected = [(2, "ftp-data", 1, 15), (4, "ftp-data", 3, 50), (6, "ftp-data", 5, 88)];
+        assert_eq!(announced(&captured), expected, "at {at}");
+    }
+}
+
+#[test]
+fn a_control_connection_joined_in_the_middle_announces() {
+    // From the reply that names the port, and from the command before it.
+    for first in [14, 12] {
+        let captured = judged(without(&bytes("ftp/transfers.pcap"), |frame| frame < first), 0);
+        let found = announced(&captured);
+        assert_eq!(found[0].1, "ftp-data", "from frame {first}: {found:?}");
+        assert_eq!((found.len(), found[0].2, found[0].3), (3, 1, 15 - first as u64), "from frame {first}: {found:?}");
+        assert_eq!(rows(&captured).len(), 1);
+    }
+}

@@ -49,6 +49,13 @@ fn messages_are_recognised_without_the_start() {
         ("postgresql/psql.pcap", 10, "postgresql"),
         ("mysql/mariadb.pcap", 9, "mysql"),
         ("ssh/openssh.pcap", 8, "ssh"),
+        // With a publication and its acknowledgement, and with nothing but pings.
+        ("mqtt/subscription.pcap", 18, "mqtt"),
+        ("mqtt/subscription.pcap", 58, "mqtt"),
+        ("rdp/xrdp.pcap", 32, "rdp"),
+        ("kafka/versions.pcap", 4, "kafka"),
+        ("mongodb/hello.pcap", 4, "mongodb"),
+        ("ftp/transfers.pcap", 12, "ftp"),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(capture);
         let cut = from_frame(&std::fs::read(path).unwrap(), first).unwrap();
@@ -73,6 +80,7 @@ const LATER: &[(&str, &str)] = &[
     ("irc", "tls"),
     ("xmpp", "tls"),
     ("ldap", "tls"),
+    ("netbios-ssn", "smb"),
     ("mysql", "tls"),
     ("postgresql", "tls"),
     // A test of evasion: an HTTP request that is answered by a line of SIP, then one of HTTP.

@@ -4,6 +4,7 @@
 //! announced it: it is judged by that service's claim and stands in its row.
 
 use super::merge::{self, Merged};
+use super::undecided::Undecided;
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Ip, Packet, Time, Transport, Tunnel};
 use crate::protocol::announce::{Announcement, Host, Reader};
@@ -26,11 +27,16 @@ static ANNOUNCED: Family = Family { id: "flow.announced", cap: Bits::whole(24) }
 /// And the flow is between the two hosts of that conversation.
 static SAME_HOSTS: Family = Family { id: "flow.announced-between-the-same-hosts", cap: Bits::whole(8) };
 
+/// A message of TCP whose end is still to come is kept up to this length, bytes.
+const BROKEN_OFF: usize = 4096;
+
 /// What a flow announces, as it is read.
 #[derive(Clone, Debug)]
 pub struct Heard {
     reader: Reader,
     said: Vec<Said>,
+    /// Per direction, what does not end with the end of a line, and the sequence number behind it.
+    broken_off: [Option<(u32, Vec<u8>)>; 2],
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,22 +50,63 @@ struct Said {
 impl Heard {
     /// Nothing yet; payloads will be read by `reader`.
     pub(super) fn new(reader: Reader) -> Self {
-        Self { reader, said: Vec::new() }
+        Self { reader, said: Vec::new(), broken_off: [None, None] }
+    }
+
+    /// What the flow said until it got its name.
+    pub(super) fn so_far(undecided: &Undecided, reader: Reader) -> Self {
+        let mut heard = Self::new(reader);
+        undecided.said_so_far(reader, |announcement, frame, time, sender| {
+            if heard.said.len() < KEPT {
+                heard.said.push(Said { announcement, frame, time, sender });
+            }
+        });
+        heard
+    }
+
+    /// Whether something was heard in this frame.
+    pub(super) fn has(&self, frame: u64) -> bool {
+        self.said.iter().any(|said| said.frame == frame)
+    }
+
+    /// How many announcements were heard.
+    pub(super) fn len(&self) -> usize {
+        self.said.len()
     }
 
     /// Reads a payload. Gives how many announcements there were in it.
     pub(super) fn listen(&mut self, packet: &Packet, sender: Dir, payload: &[u8]) -> usize {
         let before = self.said.len();
-        let said = (self.reader)(payload).into_iter().take(KEPT.saturating_sub(before));
+        let said = self.read(packet, sender, payload).into_iter().take(KEPT.saturating_sub(before));
         let (frame, time) = (packet.frame, packet.time);
         self.said.extend(said.map(|announcement| Said { announcement, frame, time, sender }));
         self.said.len() - before
     }
 
+    /// What a payload announces, together with what came before it of the same message.
+    fn read(&mut self, packet: &Packet, sender: Dir, payload: &[u8]) -> Vec<Announcement> {
+        let Some(tcp) = packet.tcp else { return (self.reader)(payload) };
+        let slot = sender.of_mut(&mut self.broken_off);
+        let begun = slot.take().filter(|(next, _)| *next == tcp.sequence).map(|(_, begun)| begun).unwrap_or_default();
+        // A line that is not complete may end in the middle of a number.
+        let lines = |bytes: &[u8]| {
+            let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            (self.reader)(bytes.get(..end).unwrap_or_default())
+        };
+        let known = if begun.is_empty() { 0 } else { lines(&begun).len() };
+        let message = [&begun, payload].concat();
+        let mut said = lines(&message);
+        said.drain(..known.min(said.len()));
+        if !message.ends_with(b"\n") && message.len() <= BROKEN_OFF && payload.len() == packet.wire_len as usize {
+            *slot = Some((tcp.sequence.wrapping_add(packet.wire_len), message));
+        }
+        said
+    }
+
     /// The last `count` announcements.
     pub(super) fn latest(&self, count: usize) -> Self {
         let said = self.said.iter().skip(self.said.len().saturating_sub(count)).copied().collect();
-        Self { reader: self.reader, said }
+        Self { said, ..Self::new(self.reader) }
     }
 
     /// Adds what was heard later.

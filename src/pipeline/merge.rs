@@ -2,7 +2,7 @@
 
 use super::probing::{Attempt, Outcome};
 use super::shard::Ended;
-use super::{announced, moved};
+use super::{announced, group, moved};
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};
 use crate::protocol::evidence::{heralds, is_herald};
@@ -81,7 +81,8 @@ fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
     arrivals
 }
 
-pub(super) fn seat(ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+pub(super) fn seat(mut ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+    group::settle(&mut ended);
     let (server, server_by) = who_serves(&ended, arrivals, registry);
     Merged { ended, server, server_by, announced: None, inherited: None, answered_elsewhere: false, probe: false }
 }

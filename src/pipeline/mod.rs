@@ -5,6 +5,7 @@ pub mod board;
 mod claimed;
 mod decrypted;
 mod duplicate;
+mod group;
 mod hidden;
 mod intake;
 pub mod keep;

@@ -384,8 +384,15 @@ impl<'a> Shard<'a> {
             }
         };
         if let Some(reader) = undecided.reader() {
-            slot.heard.get_or_insert_with(|| Box::new(Heard::new(reader)));
-            slot.listen(packet, dir, payload, self.news.as_mut());
+            let fresh = slot.heard.is_none();
+            let heard = slot.heard.get_or_insert_with(|| Box::new(Heard::so_far(undecided, reader)));
+            if let Some(news) = self.news.as_mut().filter(|_| fresh && heard.len() > 0) {
+                news.push(Change::Announced((slot.flow.first_frame, slot.flow.key), heard.latest(heard.len())));
+            }
+            // The packet may be among what was kept.
+            if !fresh || !heard.has(packet.frame) {
+                slot.listen(packet, dir, payload, self.news.as_mut());
+            }
         }
         let Stage::Open(undecided) = &mut slot.stage else { return };
         if progress == Progress::Open

@@ -3,7 +3,7 @@
 use crate::flow::stream::STREAM_BYTES;
 use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
-use crate::protocol::announce::Reader;
+use crate::protocol::announce::{Announcement, Reader};
 use crate::protocol::evidence::{self, Band, Candidate};
 use crate::protocol::{ALL, Assessment, Decision, FULLY_ENCRYPTED, Finding, ProtocolSet, ask, uniform};
 
@@ -217,6 +217,25 @@ impl Undecided {
     /// How to read what the protocol announces that the flow is called so far.
     pub fn reader(&self) -> Option<Reader> {
         self.reader
+    }
+
+    /// What the payloads kept so far announce, each with its frame, time and sender.
+    pub fn said_so_far(&self, reader: Reader, mut tell: impl FnMut(Announcement, u64, Time, Dir)) {
+        for datagram in self.head.view(None, false).datagrams() {
+            let said = reader(datagram.bytes);
+            said.into_iter().for_each(|said| tell(said, datagram.frame, datagram.time, datagram.dir));
+        }
+        for dir in Dir::BOTH {
+            let stream = self.head.stream(dir).view();
+            let mut known = 0;
+            // In the order of the lines, to know which frame brought each.
+            for (end, _) in stream.bytes().iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+                let said = reader(stream.bytes().get(..=end).unwrap_or_default());
+                let Some((frame, time)) = stream.origin(end) else { continue };
+                said.iter().skip(known).for_each(|said| tell(*said, frame, time, dir));
+                known = said.len();
+            }
+        }
     }
 
     /// Whether the exchange was seen whole: both sides spoke, and of TCP both starts and no gap were seen.

@@ -117,8 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_of_openconnect_are_recognised() {
-        for (file, version) in [("openconnect-0.9.pcap", "0.9"), ("openconnect-1.2.pcap", "1.2")] {
+    fn versions_are_told_apart() {
+        for (file, version) in [
+            ("openconnect-0.9.pcap", "0.9"),
+            ("openconnect-1.2.pcap", "1.2"),
+            ("openssl-1.0.pcap", "1.0"),
+            ("dimpl-1.3.pcap", "1.3"),
+        ] {
             assert_eq!(replay::expect(&Dtls, file, Band::Certain).variant.as_deref(), Some(version));
         }
     }

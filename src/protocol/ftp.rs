@@ -1,7 +1,8 @@
 //! FTP's control connection: a greeting with code 220, then USER, AUTH or FEAT and their replies (RFC 959, RFC 4217).
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::{Bits, Family, announce, text};
+use crate::wire::ftp::DataPort;
 
 /// A greeting with a reply code; SMTP's looks alike. With the word FTP in it nothing else does.
 static GREETING: Family = Family { id: "ftp.greeting", cap: Bits::whole(20) };
@@ -9,6 +10,11 @@ static GREETING: Family = Family { id: "ftp.greeting", cap: Bits::whole(20) };
 static COMMAND: Family = Family { id: "ftp.command", cap: Bits::whole(12) };
 /// 331 answers USER, 234 answers AUTH, 230, 211 and 215 answer others.
 static REPLY: Family = Family { id: "ftp.reply", cap: Bits::whole(14) };
+
+/// Lines joined in the middle. Six numbers or three delimiters around a port, behind their code or command, are FTP's alone;
+/// the words around a transfer are worth little. What a client asks alone may be a probe.
+static LINES: [Family; 2] =
+    [Family { id: "ftp.client-lines", cap: Bits::whole(16) }, Family { id: "ftp.server-lines", cap: Bits::whole(20) }];
 
 /// The recogniser.
 pub(super) struct Ftp;
@@ -59,11 +65,61 @@ impl Dialogue for Ftp {
             _ => said.unfinished(bytes.len() < 1024).into(),
         }
     }
+
+    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+        let mut bits = 0;
+        for line in text::lines(bytes) {
+            let told = match role {
+                _ if !text::is_text(line) => None,
+                Role::Client => request(line),
+                Role::Server => reply(line),
+            };
+            let Some(told) = told else { return Opening::Foreign };
+            bits += told;
+        }
+        match bits {
+            0 if bytes.len() < 1024 => Opening::Short,
+            0 => Opening::Foreign,
+            _ => {
+                Said::new(role.of(&LINES), bits, "lines as FTP has them around a transfer").unfinished(bits < 16).into()
+            }
+        }
+    }
+}
+
+/// What a client's line proves in the middle of a session, in bits; none if it is no command.
+fn request(line: &[u8]) -> Option<i32> {
+    let verb = text::word(line).map_or(line, |(verb, _)| verb);
+    if !(3..=4).contains(&verb.len()) || !verb.iter().all(u8::is_ascii_alphabetic) {
+        return None;
+    }
+    let data = DataPort::new(line).is_some();
+    Some(match verb.to_ascii_uppercase().as_slice() {
+        b"PORT" | b"EPRT" if data => 16,
+        b"PASV" | b"EPSV" => 8,
+        b"RETR" | b"STOR" | b"MLSD" | b"NLST" | b"TYPE" | b"CWD" => 4,
+        _ => 0,
+    })
+}
+
+/// What a server's line proves in the middle of a session, in bits; none if it is no reply.
+fn reply(line: &[u8]) -> Option<i32> {
+    // The lines of a longer reply may begin with anything.
+    let Some((code, words)) = line.split_at_checked(4) else { return Some(0) };
+    let has = |word: &[u8]| text::contains(words, word);
+    Some(match code {
+        b"227 " | b"229 " if DataPort::new(line).is_some() => 20,
+        b"150 " | b"125 " if has(b"connection") => 6,
+        b"226 " if has(b"ransfer") || has(b"data connection") => 6,
+        [b'1'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-'] | [b' ', ..] => 0,
+        _ if line.iter().take(64).all(u8::is_ascii) => 0,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -73,5 +129,13 @@ mod tests {
         assert!(found(&Ftp, b"", b"220 ProFTPD Server ready\r\n").is_some());
         assert!(excluded(&Ftp, b"EHLO a\r\n", b"220 mx ESMTP\r\n"));
         assert!(found(&Ftp, b"USER a b c :d\r\n", b"").is_none());
+    }
+    #[test]
+    fn a_session_joined_in_the_middle_shows_by_its_ports() {
+        let server = b"227 Entering Passive Mode (192,0,2,1,4,1).\r\n150 Opening BINARY mode data connection\r\n";
+        let finding = joined(&Ftp, b"PASV\r\nRETR a.txt\r\n", server).unwrap();
+        assert_eq!((finding.bits(), finding.server), (Bits::whole(12 + 20), Some(crate::flow::Dir::Responder)));
+        assert!(joined(&Ftp, b"MAIL FROM:<a@b>\r\n", b"250 ok\r\n").is_none());
+        assert!(joined(&Ftp, b"", b"227 no ports\r\n").is_none());
     }
 }

@@ -57,6 +57,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&NatPmp, "mapping.pcap", Band::Likely);
+        replay::expect(&NatPmp, "miniupnpd.pcap", Band::Confident);
     }
 }

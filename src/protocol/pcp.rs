@@ -57,6 +57,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Pcp, "mapping.pcap", Band::Confident);
+        replay::expect(&Pcp, "miniupnpd.pcap", Band::Certain);
     }
 }

@@ -78,6 +78,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Utp, "connection.pcap", Band::Certain);
+        replay::expect(&Utp, "transmission.pcap", Band::Certain);
     }
 }

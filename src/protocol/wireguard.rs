@@ -139,6 +139,14 @@ mod tests {
     }
 
     #[test]
+    fn variants_are_recognised() {
+        for (file, variant) in [("reserved.pcap", "reserved"), ("padded.pcap", "padded")] {
+            let finding = replay::expect(&WireGuard, file, Band::Certain);
+            assert_eq!((finding.server, finding.variant.as_deref()), (Some(Dir::Responder), Some(variant)));
+        }
+    }
+
+    #[test]
     fn a_session_joined_later_and_with_reserved_bytes_in_use() {
         for reserved in [0, 7] {
             let mut buf = HeadBuf::new(Transport::Udp);
