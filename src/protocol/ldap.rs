@@ -99,7 +99,10 @@ impl Dialogue for OverTcp {
             (0x61 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x78, [0x0a, 1, 0..=0x7f, 4, ..]) => 24,
             (0x64, [4, ..]) => 18,
             (0x73, [4, ..]) => 14,
-            (0x61 | 0x64 | 0x65 | 0x78, []) => return Opening::Short,
+            // The segment ends within the operation's first field.
+            (0x61 | 0x64 | 0x65 | 0x67 | 0x69 | 0x6b | 0x6d | 0x6f | 0x73 | 0x78, [] | [_] | [_, _] | [_, _, _]) => {
+                return Opening::Short;
+            }
             _ => return short(bytes),
         };
         let said = Said::new(&RESPONSE, bits, "server sends a response of LDAP whose nested lengths agree");
@@ -113,9 +116,9 @@ impl Dialogue for OverTcp {
     }
 }
 
-/// What a beginning that is no message is.
+/// What a beginning that is no message is. Two lengths of the long form and an identifier take 21 bytes.
 fn short(bytes: &[u8]) -> Opening {
-    if bytes.first() == Some(&0x30) && bytes.len() < 16 { Opening::Short } else { Opening::Foreign }
+    if bytes.first() == Some(&0x30) && bytes.len() < 22 { Opening::Short } else { Opening::Foreign }
 }
 
 struct Message<'a> {
