@@ -24,6 +24,10 @@ impl Protocol for Chargen {
         OverTcp::REFERENCE
     }
 
+    fn may_have(&self, _: usize, byte: u8) -> bool {
+        matches!(byte, 0x20..=0x7f)
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         if head.transport() == Transport::Tcp {
             return dialogue::assess(&OverTcp, head);

@@ -23,6 +23,10 @@ impl Protocol for Daytime {
         OverTcp::REFERENCE
     }
 
+    fn may_have(&self, _: usize, byte: u8) -> bool {
+        text::is_text(&[byte])
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Tcp => dialogue::assess(&OverTcp, head),

@@ -32,6 +32,10 @@ impl Protocol for Soap {
         "SOAP-over-UDP 1.1"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        at != 0 || matches!(byte, b'<' | b' ' | b'\r' | b'\n')
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'<' | b' ' | b'\r' | b'\n', ..] if d.len >= 60 => Message::new(d.bytes, d.len),

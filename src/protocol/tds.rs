@@ -58,8 +58,9 @@ impl Dialogue for Tds {
             Some((4 | 0x11, _, [b'N', b'T', b'L', b'M', ..])) if asked => {
                 Said::new(&RESPONSE, 18, "server challenges by NTLM").into()
             }
-            // The segment ends within the first token, or the client's half has not come.
-            Some((4 | 0x11 | 0x12, _, body)) if body.len() < 6 || client.is_empty() => Opening::Short,
+            // The segment ends within the first field, or the client's half has not come.
+            Some((4 | 0x11 | 0x12, _, [] | [0, ..] | [b'N', ..])) if bytes.len() < 8 + 6 => Opening::Short,
+            Some((4 | 0x11 | 0x12, ..)) if client.is_empty() => Opening::Short,
             None => short(bytes, &[4, 0x12, 0x11]),
             _ => Opening::Foreign,
         }

@@ -22,6 +22,11 @@ impl Protocol for TimeProtocol {
         "RFC 868"
     }
 
+    fn may_have(&self, at: usize, byte: u8) -> bool {
+        // The answers of 1970 and after; questions are empty.
+        at != 0 || byte >= 0x83
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Tcp => over_tcp(head),
