@@ -77,14 +77,21 @@ fn may_be_sa(tally: &PrefixTally) -> bool {
     legal && u32::from_be_bytes(tally.prefix) >= FIRST_SPI && tally.steps_one + tally.steps_small > 0
 }
 
-/// Whether neither ESP nor IKE can come of this flow: at least four datagrams, and at least half of all, can be neither.
+/// Foreign datagrams that settle it.
+const HOPELESS: u32 = 4;
+
+/// Whether neither ESP nor IKE can come of this flow: at least [`HOPELESS`] datagrams, and at least half of all, can be neither.
 pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
+    // The cheap test first: it is asked of every flow.
+    if !head.ended() && Dir::BOTH.into_iter().map(|dir| head.count(dir)).sum::<u64>() < HOPELESS.into() {
+        return false;
+    }
     let (mut foreign, mut total) = (0u32, 0u32);
     for datagram in head.datagrams() {
         total += 1;
         foreign += u32::from(matches!(kind(&datagram), Kind::Foreign));
     }
-    foreign > 0 && foreign * 2 >= total && (foreign >= 4 || (head.ended() && foreign == total))
+    foreign > 0 && foreign * 2 >= total && (foreign >= HOPELESS || (head.ended() && foreign == total))
 }
 
 impl Protocol for EspInUdp {
