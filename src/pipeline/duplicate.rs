@@ -1,16 +1,17 @@
 //! The same packet seen twice: on several interfaces (`-i any`), or on both ports of a mirror, tagged and untagged.
 //!
 //! Two packets are one when everything that a host sets is equal (ends, IPv4 identification, TCP numbers and flags,
-//! lengths, payload) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
+//! lengths, the payload's first 64 bytes) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
 //! a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer (OpenVPN's reset 2 s,
 //! DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
 //!
 //! It is done in the capture's order by the thread that reads, over a table of fixed size, so that the number of workers
 //! changes nothing.
 
-use crate::packet::{Packet, Time, Transport};
+use crate::flow::FlowKey;
+use crate::packet::{Packet, Time};
 use foldhash::fast::FixedState;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::num::NonZero;
 
 /// Longest time between two sights of a packet, nanoseconds.
@@ -21,7 +22,7 @@ const CLOSE_ACROSS: i64 = 100_000_000;
 const SETS: usize = 4096;
 const WAYS: usize = 4;
 
-/// Bytes of payload compared of packets that have an identification or a sequence number.
+/// Bytes compared of a payload's start, and of its end where the packet has no number by which the sender tells it.
 const TOLD: usize = 64;
 
 /// The packets seen last.
@@ -47,11 +48,12 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Whether the packet was seen in an earlier frame; if not, it is remembered.
-    pub(super) fn seen(&mut self, packet: &Packet, payload: &[u8]) -> bool {
+    /// Whether the packet was seen in an earlier frame; if not, it is remembered. `key` is its flow's, and `from_low` whether the
+    /// lesser end sent it.
+    pub(super) fn seen(&mut self, key: &FlowKey, from_low: bool, packet: &Packet, payload: &[u8]) -> bool {
         // A bare acknowledgement without an identification may rightly be sent twice.
         let bare = packet.ip_id.is_none() && payload.is_empty() && !packet.tcp.is_some_and(|tcp| tcp.syn);
-        let print = self.print(packet, payload);
+        let print = self.print(key, from_low, packet, payload);
         let Some(set) = self.sets.get_mut(print as usize % SETS) else { return false };
         let twin = |seen: &&mut Seen| {
             let apart = packet.time.since(seen.time).unsigned_abs();
@@ -69,25 +71,23 @@ impl Duplicates {
         false
     }
 
-    fn print(&self, packet: &Packet, payload: &[u8]) -> u64 {
+    /// Always the same for the same packet: which of many are remembered must not change from run to run.
+    fn print(&self, key: &FlowKey, from_low: bool, packet: &Packet, payload: &[u8]) -> u64 {
         let mut state = self.hasher.build_hasher();
-        for end in [packet.source, packet.destination] {
-            state.write(&end.ip.0);
-            state.write_u16(end.port);
-        }
-        state.write_u8(u8::from(packet.transport == Transport::Tcp));
-        state.write_u64(packet.tunnel.map_or(0, |t| 1 << 40 | (t.kind as u64) << 32 | u64::from(t.id.unwrap_or(0))));
-        state.write_u16(packet.ip_id.map_or(0, NonZero::get));
+        key.hash(&mut state);
+        let number = packet.ip_id.map_or(0, NonZero::get);
+        state.write_u64(u64::from(number) << 48 | u64::from(packet.wire_len) << 8 | u64::from(from_low));
         if let Some(tcp) = packet.tcp {
-            state.write_u32(tcp.sequence);
-            state.write_u32(tcp.acknowledgement);
             let flags = [tcp.syn, tcp.ack, tcp.fin, tcp.rst];
+            state.write_u64(u64::from(tcp.sequence) << 32 | u64::from(tcp.acknowledgement));
             state.write_u8(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
         }
-        state.write_u32(packet.wire_len);
-        // Where numbers of the sender tell packets apart already, the first bytes are enough.
+        state.write(payload.get(..TOLD).unwrap_or(payload));
+        // Where no number of the sender tells packets apart the end must, too: there a counter or a digest may lie.
         let told = packet.ip_id.is_some() || packet.tcp.is_some();
-        state.write(payload.get(..TOLD).filter(|_| told).unwrap_or(payload));
+        if !told && let Some(end) = payload.len().checked_sub(TOLD) {
+            state.write(payload.get(end..).unwrap_or_default());
+        }
         state.finish()
     }
 }
@@ -95,7 +95,7 @@ impl Duplicates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Endpoint, Ip, Payload};
+    use crate::packet::{Endpoint, Ip, Payload, Transport};
 
     fn packet(frame: u64, time: i64) -> Packet {
         let end = |last, port| Endpoint { ip: Ip::v4([10, 0, 0, last]), port };
@@ -116,14 +116,19 @@ mod tests {
         }
     }
 
+    fn seen_by(duplicates: &mut Duplicates, packet: &Packet, payload: &[u8]) -> bool {
+        let (key, from_low) = FlowKey::of(packet);
+        duplicates.seen(&key, from_low, packet, payload)
+    }
+
     #[test]
     fn a_copy_is_told_from_a_retransmission() {
         let seen = |change: &dyn Fn(&mut Packet), payload: &[u8], later: i64| {
             let mut duplicates = Duplicates::default();
-            assert!(!duplicates.seen(&packet(1, 5), b"abcd"));
+            assert!(!seen_by(&mut duplicates, &packet(1, 5), b"abcd"));
             let mut second = packet(2, 5 + later);
             change(&mut second);
-            duplicates.seen(&second, payload)
+            seen_by(&mut duplicates, &second, payload)
         };
         assert!(seen(&|_| {}, b"abcd", 0) && seen(&|_| {}, b"abcd", CLOSE));
         assert!(!seen(&|_| {}, b"abcd", CLOSE + 1));
@@ -141,7 +146,7 @@ mod tests {
     fn bare_acknowledgements_without_identification_are_left_alone() {
         let mut duplicates = Duplicates::default();
         let bare = |frame| Packet { ip_id: None, wire_len: 0, ..packet(frame, 5) };
-        assert!(!duplicates.seen(&bare(1), b"") && !duplicates.seen(&bare(2), b""));
-        assert!(duplicates.seen(&Packet { vlan: Some(3), ..bare(4) }, b""));
+        assert!(!seen_by(&mut duplicates, &bare(1), b"") && !seen_by(&mut duplicates, &bare(2), b""));
+        assert!(seen_by(&mut duplicates, &Packet { vlan: Some(3), ..bare(4) }, b""));
     }
 }

@@ -122,15 +122,16 @@ impl<'a> Intake<'a> {
             let (mut theirs, mut taken, mut again) = (false, false, false);
             for mut packet in self.parsed.drain(..) {
                 if wanted(self.options, &packet) {
+                    let (key, from_low) = FlowKey::of(&packet);
                     if !packet.refused {
                         let payload = packet.payload.of(&block.bytes);
-                        packet.duplicate = self.duplicates.seen(&packet, payload);
+                        packet.duplicate = self.duplicates.seen(&key, from_low, &packet, payload);
                     }
                     // Of an earlier fragment that was given up, the frame was counted then.
                     let own = packet.frame == reference.number;
                     theirs |= own;
                     again |= packet.duplicate;
-                    taken |= own & give((self.hasher.hash_one(FlowKey::of(&packet).0), packet));
+                    taken |= own & give((self.hasher.hash_one(key), packet));
                 }
             }
             match fate {
