@@ -9,6 +9,7 @@ use common::mutate;
 use portproof::flow::Dir;
 use portproof::protocol::evidence::{PRIOR, probability};
 use portproof::protocol::{self, Bits, Protocol};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Evidence from which a protocol is named: the floor of "likely" less the prior.
 const LIKELY: f64 = 14.0;
@@ -92,6 +93,41 @@ fn survey() {
     }
 }
 
+/// In which flows, changed or not, each kind of evidence was seen: its cap, OpenVPN's flows and others.
+#[derive(Default)]
+struct Families {
+    seen: BTreeMap<&'static str, (f64, [BTreeSet<usize>; 2])>,
+    flows: [BTreeSet<usize>; 2],
+}
+
+impl Families {
+    fn count(&mut self, flow: usize, label: &str, outcome: &Outcome) {
+        if matches!(label, "scan" | "unscored") || outcome.payloads == 0 {
+            return;
+        }
+        let side = usize::from(label != "openvpn");
+        self.flows[side].insert(flow);
+        for e in outcome.finding.iter().flat_map(|f| &f.evidence).filter(|e| e.bits > Bits::ZERO) {
+            let (_, flows) =
+                self.seen.entry(e.family.id).or_insert_with(|| (e.family.cap.as_f64(), Default::default()));
+            flows[side].insert(flow);
+        }
+    }
+
+    /// The bound is of the likelihood ratio of what OpenVPN always shows: the others' share is at most that of three flows
+    /// more (95 %).
+    fn print(&self) {
+        let [ours, others] = self.flows.each_ref().map(BTreeSet::len);
+        println!("{ours} flows of OpenVPN, {others} others");
+        println!("| kind | cap | OpenVPN | others | others alone allow |\n| --- | --- | --- | --- | --- |");
+        for (id, (cap, flows)) in &self.seen {
+            let [right, wrong] = flows.each_ref().map(BTreeSet::len);
+            let bound = (others as f64 / (wrong as f64 + 3.0)).log2();
+            println!("| {} | {cap:.0} | {right} | {wrong} | {bound:.1} |", id.trim_start_matches("openvpn."));
+        }
+    }
+}
+
 /// Prints how many OpenVPN flows are named after each change, and fails on any other flow that is.
 #[test]
 fn nothing_else_is_openvpn() {
@@ -99,12 +135,14 @@ fn nothing_else_is_openvpn() {
     let mut wrong = Vec::new();
     // Of the flows in each band, how many are OpenVPN.
     let mut bands = ["none", "suspected", "likely", "confident", "certain"].map(|band| (band, 0, 0, 0.0));
+    let mut families = Families::default();
     for (name, change) in CHANGES {
         let (mut found, mut of, mut others, mut missed) = (0, 0, 0, Vec::new());
-        for (flow, label) in &flows {
+        for (place, (flow, label)) in flows.iter().enumerate() {
             let pieces = change(&flow.pieces);
             let outcome = judge(flow, &pieces);
             let named = outcome.bits() >= LIKELY;
+            families.count(place, label, &outcome);
             let band = [6.0, LIKELY, 20.0, 30.0].iter().filter(|floor| outcome.bits() >= **floor).count();
             if !matches!(label.as_str(), "scan" | "unscored") && pieces.iter().any(|p| p.len > 0) {
                 bands[band].1 += u32::from(label == "openvpn");
@@ -136,6 +174,7 @@ fn nothing_else_is_openvpn() {
             println!("    {missed:?}");
         }
     }
+    families.print();
     println!("| band | flows | OpenVPN | predicted |\n| --- | --- | --- | --- |");
     for (band, right, of, predicted) in bands {
         println!("| {band} | {of} | {right} | {predicted:.1} |");

@@ -313,7 +313,9 @@ impl<'m> Side<'m> {
             let chained = |pair: &[&Message<'_>]| {
                 let [before, after] = pair else { return None };
                 let iv = after.bytes.get(at..at + 16)?;
-                (before.tail.len() == 16 && iv == before.tail.as_ref()).then_some(after.frame)
+                // What never changes is no ciphertext.
+                let fresh = before.bytes.get(at..at + 16) != Some(iv);
+                (fresh && before.tail.len() == 16 && iv == before.tail.as_ref()).then_some(after.frame)
             };
             let frames: Vec<u64> = self.packets.windows(2).filter_map(chained).collect();
             if frames.len() >= 2 {
