@@ -262,6 +262,11 @@ impl<'a> Stream<'a> {
         self.buf.total
     }
 
+    /// Where the segments begin that carried the bytes; those of a long stream after the first few are not known.
+    pub fn starts(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.buf.origins.iter().map(|o| o.offset as usize)
+    }
+
     /// The frame that carried the byte at `offset`, and its time.
     pub fn origin(&self, offset: usize) -> Option<(u64, Time)> {
         let after = self.buf.origins.partition_point(|o| o.offset as usize <= offset);

@@ -7,6 +7,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be32, chain};
+use super::joined::Joined;
 use super::{Bits, Family, text};
 
 /// "AMQP" and a version: over 55 bits. From a client alone it may be a probe.
@@ -40,7 +41,7 @@ impl Dialogue for Amqp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let measure = |b: &[u8]| match b.first_chunk() {
             Some([1..=3 | 8, _, _, _, _, _, _]) => {
                 let end = be32(b, 3).filter(|&n| n < 1 << 20)? as usize + 7;

@@ -13,6 +13,7 @@
 use super::datagrams::{self, Shape};
 use super::dialogue::{self, Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain, le16};
+use super::joined::Joined;
 use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
 use crate::packet::Transport;
@@ -99,7 +100,7 @@ impl Dialogue for OverTcp {
         pdu(bytes, &[12, 13, 15, 3], || Said::new(&ANSWER, 26, "server answers the bind"))
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         match chain(bytes, 16, |b| header(b).filter(|(kind, _)| matches!(kind, 0 | 2 | 3 | 11..=19)).map(|(_, n)| n)) {
             Some(count @ 1..) => {
                 Said::new(role.of(&MIDDLE), (count * 10).min(14), format!("{count} headers chain to the end"))

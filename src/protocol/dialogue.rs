@@ -7,6 +7,7 @@
 //! alone may be a probe, or may have the wrong port.
 
 use super::announce::Reader;
+use super::joined::Joined;
 use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
@@ -38,7 +39,7 @@ pub(super) trait Dialogue: Sync {
 
     /// Judges what `role` sent, joined in the middle, if its first bytes are no opening; `other` is what the other side sent.
     /// Foreign: more bytes will not help.
-    fn joined(&self, _bytes: &[u8], _role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, _bytes: &Joined<'_>, _role: Role, _other: &[u8]) -> Opening {
         Opening::Foreign
     }
 }
@@ -203,7 +204,7 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
         (bytes, Role::Server) => protocol.server(bytes, client.bytes()),
     };
     let said = |stream: &Stream<'_>, role: Role, other: &Stream<'_>| match hear(stream, role) {
-        Opening::Foreign if !stream.start_seen() => protocol.joined(stream.bytes(), role, other.bytes()),
+        Opening::Foreign if !stream.start_seen() => protocol.joined(&(*stream).into(), role, other.bytes()),
         opening => opening,
     };
     let asked = said(client, Role::Client, server);

@@ -6,6 +6,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be24, be32};
+use super::joined::Joined;
 use super::{Bits, Family};
 
 /// Version, a length in fours, reserved flags, a known command: 35 bits; from a client alone it may be a probe.
@@ -52,7 +53,7 @@ impl Dialogue for Diameter {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         match header(bytes) {
             Some(_) => Said::new(role.of(&MIDDLE), 14, "message of Diameter").into(),
             None => Opening::Neutral,

@@ -3,6 +3,7 @@
 //! keepalive settings; then payload and keepalives run both ways.
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, text};
 use crate::wire::edp::{Kind, Message, messages};
 
@@ -61,7 +62,7 @@ impl Dialogue for Edp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let chained: Vec<_> = messages(bytes).collect();
         let reached: usize = chained.iter().map(Message::wire_len).sum();
         let to_the_end = reached + Message::HEADER > bytes.len();

@@ -1,6 +1,7 @@
 //! FTP's control connection: a greeting with code 220, then USER, AUTH or FEAT and their replies (RFC 959, RFC 4217).
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, announce, text};
 use crate::wire::ftp::DataPort;
 
@@ -66,7 +67,7 @@ impl Dialogue for Ftp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let mut bits = 0;
         for line in text::lines(bytes) {
             let told = match role {

@@ -2,6 +2,7 @@
 //! chain of frames where it was joined in the middle.
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, joined, text};
 use crate::wire::http2::{FrameHeader, PREFACE};
 
@@ -43,14 +44,14 @@ impl Dialogue for Http2 {
         )
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let frame = |b: &[u8]| {
             let frame = FrameHeader::new(b).filter(FrameHeader::is_legal)?;
             // Data without data and without flags is mostly zeros of something else.
             let empty = frame.kind == 0 && frame.length == 0 && frame.flags == 0;
             Some((FrameHeader::LEN + frame.length, if empty { 0 } else { 8 }))
         };
-        joined::opening(joined::heaviest(bytes, joined::SEGMENT, FrameHeader::LEN, frame), &FRAMES, role)
+        joined::opening(joined::heaviest(bytes, FrameHeader::LEN, frame), &FRAMES, role)
     }
 }
 
@@ -72,9 +73,9 @@ mod tests {
             [&[0, 0, n, kind, flags, 0, 0, 0, stream][..], &vec![0x5a; usize::from(n)]].concat()
         };
         let first = [frame(1, 5, 7, 40), frame(8, 0, 0, 4)].concat();
-        let second = [vec![1, 2, 3], frame(1, 4, 7, 30), frame(0, 0, 7, 90), frame(0, 1, 7, 0)].concat();
+        let second = [frame(1, 4, 7, 30), frame(0, 0, 7, 90), frame(0, 1, 7, 0)].concat();
         let finding = joined(&Http2, &first, &second).unwrap();
-        assert_eq!((finding.spoke, finding.bits()), ([true, true], Bits::whole(14 + 11)));
+        assert_eq!((finding.spoke, finding.bits()), ([true, true], Bits::whole(14 + 14)));
         assert!(joined(&Http2, &[0; 90], &[0; 90]).is_none());
     }
 }

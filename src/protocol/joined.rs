@@ -2,11 +2,33 @@
 
 use super::dialogue::{Opening, Role, Said};
 use super::{Bits, Family};
+use crate::flow::Stream;
+use std::ops::Deref;
 
-/// Where a chain of short messages begins: within the first segment, which may start in the middle of one.
-pub(super) const SEGMENT: usize = 1500;
-/// What the search takes back, where the chain does not begin with the first byte: it tried up to 2^13 places.
-const SEARCH: i32 = 13;
+/// What the search takes back, where the chain does not begin with the first byte: it tried up to 2^6 segments.
+const SEGMENTS: i32 = 6;
+/// The same, where it tried up to 2^13 bytes.
+const BYTES: i32 = 13;
+
+/// What one side of a connection sent that was joined in the middle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joined<'a> {
+    stream: Stream<'a>,
+}
+
+impl<'a> From<Stream<'a>> for Joined<'a> {
+    fn from(stream: Stream<'a>) -> Self {
+        Self { stream }
+    }
+}
+
+impl Deref for Joined<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.stream.bytes()
+    }
+}
 
 /// A chain of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,18 +38,37 @@ pub(super) struct Chain {
     bits: i32,
 }
 
-/// The chain that reaches the end of `bytes` without a fault and weighs most, if one weighs anything.
+/// The chain that starts with a segment, reaches the end of what was sent without a fault and weighs most, if one weighs
+/// anything: who sends short messages sends them whole, so that a segment starts with one sooner or later.
 ///
 /// `measure` gives the length in bytes of the message at the start of what it is given, which has at least `header` bytes,
-/// and what it proves, or none if that is no message. The last message may be cut. The chain begins `within` so many bytes.
+/// and what it proves, or none if that is no message. The last message may be cut.
 pub(super) fn heaviest(
+    sent: &Joined<'_>,
+    header: usize,
+    measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
+) -> Option<Chain> {
+    search(sent, sent.stream.starts(), SEGMENTS, header, measure)
+}
+
+/// The same of a chain that starts anywhere.
+pub(super) fn heaviest_anywhere(
+    sent: &Joined<'_>,
+    header: usize,
+    measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
+) -> Option<Chain> {
+    search(sent, 0..sent.len(), BYTES, header, measure)
+}
+
+fn search(
     bytes: &[u8],
-    within: usize,
+    starts: impl Iterator<Item = usize>,
+    costs: i32,
     header: usize,
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
     let from = |offset: usize| {
-        let mut chain = Chain { offset, count: 0, bits: if offset == 0 { 0 } else { -SEARCH } };
+        let mut chain = Chain { offset, count: 0, bits: if offset == 0 { 0 } else { -costs } };
         let mut rest = bytes.get(offset..)?;
         while rest.len() >= header {
             let (length, bits) = measure(rest)?;
@@ -36,8 +77,7 @@ pub(super) fn heaviest(
         }
         Some(chain)
     };
-    let chains = (0..bytes.len().min(within)).filter_map(from);
-    chains.max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
+    starts.filter_map(from).max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
 }
 
 /// The opening that a chain makes of what `role` sent, with the family of that role. One that does not begin with the first
@@ -53,6 +93,8 @@ pub(super) fn opening(chain: Option<Chain>, families: &'static [Family; 2], role
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::StreamBuf;
+    use crate::packet::Time;
 
     /// A length and that many bytes; each is worth 8 bits.
     fn measure(bytes: &[u8]) -> Option<(usize, i32)> {
@@ -61,11 +103,23 @@ mod tests {
 
     #[test]
     fn the_heaviest_chain_is_found() {
-        let found = |bytes: &[u8]| heaviest(bytes, SEGMENT, 1, measure).map(|c| (c.offset, c.count, c.bits));
+        let found = |bytes: &[u8]| search(bytes, 0..bytes.len(), 4, 1, measure).map(|c| (c.offset, c.count, c.bits));
         assert_eq!(found(&[2, 9, 1, 3, 9, 9]), Some((0, 3, 24)));
-        assert_eq!(found(&[9, 9, 2, 9, 1, 3, 9]), Some((2, 3, 11)));
-        assert_eq!(found(&[9, 9, 2, 9]), None);
+        assert_eq!(found(&[9, 9, 2, 9, 1, 3, 9]), Some((2, 3, 20)));
+        assert_eq!(found(&[9, 9, 2, 9]), Some((2, 1, 4)));
         assert_eq!(found(&[2, 9, 9]), None);
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn a_chain_starts_with_a_segment() {
+        let mut buf = StreamBuf::default();
+        for (sequence, data) in [(7000, &[9, 9, 3][..]), (7003, &[2, 9, 1, 3, 9])] {
+            buf.push(sequence, 1, Time(0), data.len(), data);
+        }
+        let sent = Joined::from(buf.view());
+        let place = |c: Chain| (c.offset, c.count, c.bits);
+        assert_eq!(heaviest(&sent, 1, measure).map(place), Some((3, 3, 24 - SEGMENTS)));
+        assert_eq!(heaviest_anywhere(&sent, 1, measure).map(place), Some((2, 3, 24 - BYTES)));
     }
 }

@@ -7,6 +7,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, be32};
+use super::joined::Joined;
 use super::{Bits, Family};
 
 /// Small numbers in their ranges and a client ID in text: 50 bits, but of a shape that others could have.
@@ -52,10 +53,10 @@ impl Dialogue for Kafka {
     }
 
     /// The client's requests are alike from the first to the last, but the first answer may be one to an earlier request.
-    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
         let asked = be32(other, 8).filter(|_| role == Role::Server && request(other).is_ok());
         let Some(asked) = asked else { return Opening::Foreign };
-        let mut rest = bytes;
+        let mut rest: &[u8] = bytes;
         while let Some((length, correlation)) = be32(rest, 0).zip(be32(rest, 4)) {
             if !(4..1 << 26).contains(&length) || correlation.wrapping_sub(asked) < 1 << 31 && correlation != asked {
                 return Opening::Foreign;

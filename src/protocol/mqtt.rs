@@ -10,6 +10,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::be16;
+use super::joined::Joined;
 use super::{Bits, Family};
 
 /// The name between fixed bytes and lengths: over 60 bits. From a client alone it may be a probe.
@@ -67,7 +68,7 @@ impl Dialogue for Mqtt {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
         let mut bits = 0;
         for packet in packets(bytes) {
             let Some(told) = packet.and_then(|p| p.told(role)) else { return Opening::Foreign };

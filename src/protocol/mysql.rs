@@ -7,6 +7,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::le32;
+use super::joined::Joined;
 use super::{Bits, Family, joined, text};
 
 /// Length, number, version 10, a version in text, a filler that is zero: over 60 bits.
@@ -106,9 +107,9 @@ impl Dialogue for Mysql {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let measure = if role == Role::Client { command } else { response };
-        joined::opening(joined::heaviest(bytes, joined::SEGMENT, 5, measure), &PACKETS, role)
+        joined::opening(joined::heaviest(bytes, 5, measure), &PACKETS, role)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, be32, chain};
+use super::joined::Joined;
 use super::{Bits, Family, joined, text};
 
 /// Eight fixed bytes, or a version and the word "user": over 60 bits. From a client alone it may be a probe.
@@ -99,9 +100,9 @@ impl Dialogue for Postgresql {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let measure = if role == Role::Client { request } else { response };
-        joined::opening(joined::heaviest(bytes, joined::SEGMENT, 5, measure), &MESSAGES, role)
+        joined::opening(joined::heaviest(bytes, 5, measure), &MESSAGES, role)
     }
 }
 

@@ -8,6 +8,7 @@
 use super::datagrams::{self, Shape};
 use super::dialogue::{self, Dialogue, Opening, Role, Said};
 use super::framing::be16;
+use super::joined::Joined;
 use super::tpkt::short;
 use super::{Assessment, Bits, Family, Protocol, joined, text};
 use crate::flow::Head;
@@ -159,8 +160,8 @@ impl Dialogue for OverTcp {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
-        joined::opening(joined::heaviest(bytes, joined::SEGMENT, 7, |b| unit(b, role)), &UNITS, role)
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
+        joined::opening(joined::heaviest(bytes, 7, |b| unit(b, role)), &UNITS, role)
     }
 }
 

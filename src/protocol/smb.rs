@@ -7,6 +7,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be24, le16};
+use super::joined::Joined;
 use super::{Bits, Family};
 
 /// 40 fixed bits and a length. From a client alone it may be a probe.
@@ -34,7 +35,7 @@ impl Dialogue for Smb {
         message(bytes, &SERVER, 30, "server")
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let found = bytes.windows(8).any(|w| matches!(w, [0, 0, _, _, 0xfc..=0xff, b'S', b'M', b'B']));
         match found {
             true => Said::new(role.of(&MIDDLE), 14, "a message of SMB inside the stream").into(),

@@ -5,6 +5,7 @@
 //! fragments inside other tunnels do not.
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, joined, text};
 use crate::wire::tls::{Handshake, Hello, Record};
 
@@ -87,9 +88,9 @@ impl Dialogue for Tls {
         .into()
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, _other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let record = |b: &[u8]| matches!(b, [20..=24, 3, ..]).then(|| Some((Record::new(b)?.wire_len(), 8)))?;
-        joined::opening(joined::heaviest(bytes, bytes.len(), Record::HEADER, record), &RECORDS, role)
+        joined::opening(joined::heaviest_anywhere(bytes, Record::HEADER, record), &RECORDS, role)
     }
 }
 
