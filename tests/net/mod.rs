@@ -170,6 +170,13 @@ impl Running {
         assert!(killed.success());
     }
 
+    /// Its resident size, KiB (proc(5)).
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn wait(mut self) -> Said {
         self.errors.take().unwrap().read_to_string(&mut self.said).unwrap();
         let out = self.output.take().unwrap().join().unwrap();
