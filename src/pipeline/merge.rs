@@ -5,7 +5,7 @@ use super::shard::Ended;
 use super::{announced, group, moved};
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};
-use crate::protocol::evidence::{heralds, is_herald};
+use crate::protocol::evidence::{goes_along, heralds, is_herald};
 use crate::protocol::{self, Band, Bits, Decision, Evidence, Family};
 use crate::registry::Registry;
 use crate::verdict::serve::{self, Ends};
@@ -233,8 +233,10 @@ impl Company {
         let Some(decision) = flow.ended.decision.as_deref_mut() else { return };
         let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
         let same = |(name, _): &(&str, u64)| *name == best;
-        let (family, frame, text) = if let Some((_, frame)) = linked.filter(same) {
-            (&COMPANY, frame, format!("another flow carries the same session and is certainly {best}"))
+        // A companion may have a flow of its own, like the reports of a media session.
+        let session = |known: &(&str, u64)| same(known) || goes_along(best, known.0);
+        let (family, frame, text) = if let Some((name, frame)) = linked.filter(session) {
+            (&COMPANY, frame, format!("another flow carries the same session and is certainly {name}"))
         } else if let Some((_, frame)) = server.filter(same) {
             (&COMPANY, frame, format!("another flow to the same server is certainly {best}"))
         } else if let Some((name, frame)) = herald.filter(|(name, _)| heralds(name, best)) {

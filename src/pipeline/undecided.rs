@@ -103,6 +103,8 @@ impl Undecided {
         if before == 0 && Dir::BOTH.iter().all(|&dir| self.head.stream(dir).view().start_seen()) {
             let opened = ask::opened(dir, stream.view().bytes());
             self.excluded = self.excluded.union(&opened.excluded);
+            // What the other side's bytes were taken for, this side's may rule out.
+            self.findings.retain(|(n, _)| !opened.excluded.contains(*n));
             if self.head.stream(dir.other()).is_empty() {
                 let waiting = dir.other().of_mut(&mut self.waiting);
                 *waiting = waiting.union(&opened.waiting);

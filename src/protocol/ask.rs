@@ -155,6 +155,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_excluded_by_the_first_bytes_finds_nothing_in_the_whole() {
+        let (mut tested, mut wrong) = (0, Vec::new());
+        for path in replay::captures() {
+            for flow in replay::flows(&path) {
+                let head = flow.buf.view(None, true);
+                let streams = Dir::BOTH.map(|dir| head.stream(dir));
+                if streams.iter().any(|s| !s.start_seen() || s.bytes().is_empty()) {
+                    continue;
+                }
+                let both = Dir::BOTH.map(|dir| opened(dir, dir.of(&streams).bytes()).excluded);
+                for n in both.iter().fold(ProtocolSet::EMPTY, |all, one| all.union(one)).iter() {
+                    tested += 1;
+                    if ALL.get(n).is_some_and(|p| replay::finding(*p, &flow).is_some()) {
+                        wrong.push((ALL[n].name(), path.clone()));
+                    }
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "excluded by two bytes, and found: {wrong:#?}");
+        assert!(tested > 1000, "only {tested}");
+    }
+
+    #[test]
     fn who_is_not_asked_would_find_nothing() {
         let mut tested = 0;
         for path in replay::captures() {

@@ -51,10 +51,19 @@ impl Protocol for GtpU {
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
+        let mut control = false;
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x30..=0x37, 1 | 2 | 26 | 31 | 254 | 255, ..] if d.len >= 8 => Gtp::new(d.bytes, d.len),
+            [0x30..=0x37, 3..=255, ..] if d.len >= 8 => {
+                control |= Gtp::new(d.bytes, d.len).is_some();
+                None
+            }
             _ => None,
         });
+        // The echo is the same in both planes; other messages are the control plane's.
+        if control {
+            return Assessment::NotNow;
+        }
         let data = reading.hits.iter().any(|h| matches!(h.message, Gtp::Data { .. }));
         let answers = |q: &Gtp, r: &Gtp| match (q, r) {
             (Gtp::Signal { kind: 1, sequence: a }, Gtp::Signal { kind: 2, sequence: b }) => a == b && a.is_some(),

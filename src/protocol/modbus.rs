@@ -5,7 +5,7 @@
 //! ```
 //! The server repeats transaction, unit and function (with the top bit set on an error).
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain};
 use super::{Bits, Family};
 
@@ -62,7 +62,21 @@ impl Dialogue for Modbus {
             }
         }
     }
+
+    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+        let alike = |a: &[u8], b: &[u8]| a.get(6..8).zip(b.get(6..8)).is_some_and(|(a, b)| a == b);
+        let count = chain(bytes, 8, |b| adu(b, false))
+            .filter(|count| *count > 0 && role == Role::Server && alike(bytes, other));
+        Opening::or_foreign(count.map(|count| {
+            let text = format!("{count} responses of the unit and function of the requests");
+            Said::new(&RESPONSES, (4 + 4 * count).min(10), text)
+        }))
+    }
 }
+
+/// Where a connection was joined between a request and its response, the two sides' first messages belong to different
+/// transactions; unit and function are those of the requests all the same.
+static RESPONSES: Family = Family { id: "modbus.responses", cap: Bits::whole(10) };
 
 /// The length on the wire of the message at the start of `bytes`, if it can be one of this side's.
 fn adu(bytes: &[u8], request: bool) -> Option<usize> {
@@ -78,7 +92,7 @@ fn adu(bytes: &[u8], request: bool) -> Option<usize> {
         (22, _) => length == 8,
         (24, true) => length == 4,
         // Function 0 exists for nobody, so that servers refuse it.
-        (0, true) => length >= 2,
+        (0, true) => length == 6,
         (0x80..=0xff, false) => length == 3 && body.first().is_none_or(|&code| (1..=11).contains(&code)),
         (7 | 11 | 23 | 24 | 43 | 65..=72 | 90 | 100..=110, _) => length >= 2,
         _ => false,

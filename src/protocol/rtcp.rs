@@ -62,6 +62,11 @@ impl Protocol for Rtcp {
             return Assessment::NotNow;
         }
         let mut finding = Finding { spoke: reading.spoke(), ..Finding::default() };
+        // The media of the same source flow elsewhere, commonly on the port below.
+        let mut sources: Vec<u32> = reading.hits.iter().map(|h| h.message.ssrc).filter(|ssrc| *ssrc != 0).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        finding.links = sources.iter().take(4).map(|ssrc| super::link("rtp-source", &ssrc.to_be_bytes())).collect();
         let text = "version, type and count agree with lengths that fill the datagram";
         finding.evidence.push(item(&COMPOUND, told.min(20), reading.frames(|m| m.exact), text));
         let near = |h: &&datagrams::Hit<'_, Compound>| {

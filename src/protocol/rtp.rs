@@ -110,6 +110,8 @@ impl Protocol for Rtp {
         let frames: Vec<u64> = runs.iter().flat_map(|r| r.frames.iter().copied()).take(4).collect();
         let text = "one source per direction whose sequence numbers count";
         let mut finding = Finding { spoke: Dir::BOTH.map(|d| d.of(&runs).steps > 0), ..Finding::default() };
+        let sources = runs.iter().filter(|run| run.steps >= 2 && run.ssrc != 0);
+        finding.links = sources.map(|run| super::link("rtp-source", &run.ssrc.to_be_bytes())).collect();
         finding.evidence.push(item(&SEQUENCE, 6 + 2 * steps, frames.clone(), text));
         let clocked: i32 = runs.iter().map(|r| r.clocked).sum();
         if clocked * 5 >= steps * 4 {
