@@ -27,8 +27,8 @@ const TICK: Duration = Duration::from_millis(100);
 const SWEEP: i64 = 1_000_000_000;
 /// How often all flows are looked at side by side.
 const SURVEY: Duration = Duration::from_secs(1);
-/// News that may wait for the board.
-const NEWS: usize = 256;
+/// News that may wait for the board, each of at most a thousand changes or a batch of frames.
+const NEWS: usize = 64;
 
 /// Who watches a live run.
 pub trait Observer {
