@@ -90,7 +90,9 @@ impl Dialogue for Tls {
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let record = |b: &[u8]| matches!(b, [20..=24, 3, ..]).then(|| Some((Record::new(b)?.wire_len(), 8)))?;
-        joined::opening(joined::heaviest_anywhere(bytes, Record::HEADER, record), &RECORDS, role)
+        // The major version stands behind the record's type.
+        let places = memchr::memchr_iter(3, bytes).filter_map(|at| at.checked_sub(1));
+        joined::opening(joined::heaviest_anywhere(bytes, places, Record::HEADER, record), &RECORDS, role)
     }
 }
 

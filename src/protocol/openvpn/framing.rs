@@ -131,7 +131,12 @@ fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
 fn boundary(bytes: &[u8]) -> Option<usize> {
     let legal = |start: &usize| chain(bytes, *start, |byte| Opcode::of(byte).is_some()) >= LINKS;
     let any = |start: &usize| chain(bytes, *start, |_| true) >= LINKS_OF_ANY;
-    (0..bytes.len()).find(legal).or_else(|| (0..bytes.len()).find(any))
+    // Most places fail by the first byte of the length.
+    let places = || {
+        let plausible = |(place, high): (usize, &u8)| (usize::from(*high) <= LONGEST >> 8).then_some(place);
+        bytes.iter().enumerate().filter_map(plausible)
+    };
+    places().find(legal).or_else(|| places().find(any))
 }
 
 /// How many links the chain from `start` has; 0 if it breaks before the end of what is visible.
