@@ -7,6 +7,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain};
+use super::joined::Joined;
 use super::{Bits, Family};
 
 /// Protocol zero, a length that fits the function: 35 bits. Zeros and small numbers are common, so little counts.
@@ -63,7 +64,7 @@ impl Dialogue for Modbus {
         }
     }
 
-    fn joined(&self, bytes: &[u8], role: Role, other: &[u8]) -> Opening {
+    fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
         let alike = |a: &[u8], b: &[u8]| a.get(6..8).zip(b.get(6..8)).is_some_and(|(a, b)| a == b);
         let count = chain(bytes, 8, |b| adu(b, false))
             .filter(|count| *count > 0 && role == Role::Server && alike(bytes, other));
