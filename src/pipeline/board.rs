@@ -5,6 +5,7 @@
 //! the same flows, as long as none of them was forgotten.
 
 use super::announced::{Heard, Offers};
+use super::event::{Event, Tell, Told};
 use super::keep::{Held, Keeping};
 use super::merge::{self, Company, Merged};
 use super::moved;
@@ -16,7 +17,7 @@ use crate::flow::FlowKey;
 use crate::packet::Time;
 use crate::protocol::{Band, Bits};
 use crate::registry::Registry;
-use crate::verdict::{FlowRecord, RowKey, Rows, Share, Verdict};
+use crate::verdict::{FlowRecord, RowKey, Rows, Share};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use std::collections::VecDeque;
@@ -26,34 +27,6 @@ use std::io;
 const RECENT: usize = 16_384;
 /// What identifies a flow: its first frame, and its key, since a frame may carry several.
 pub(super) type Id = (u64, FlowKey);
-
-/// What happened to a flow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Event {
-    /// It is judged for the first time.
-    New,
-    /// It is judged otherwise than before.
-    Change,
-    /// It is over.
-    End,
-}
-
-impl Event {
-    /// The word of contract 1.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Change => "change",
-            Self::End => "end",
-        }
-    }
-}
-
-/// Takes the flows whose judgement is new, changed or final.
-pub type Tell<'t> = dyn FnMut(&FlowRecord<'_>, Event) -> io::Result<()> + 't;
-
-/// What was told of a flow last.
-type Told = (Verdict, &'static str, Option<Band>);
 
 /// A flow at hand.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 //!
 //! Workers send what their flows come to; this thread keeps the board and calls the observer.
 
-use super::board::{Board, Event};
+use super::board::Board;
+use super::event::Event;
 use super::intake::Intake;
 use super::keep::{Held, Keeping};
 use super::run::{BUSY, Batch, Order, QUEUE, feed};

@@ -5,6 +5,7 @@ pub mod board;
 mod claimed;
 mod decrypted;
 mod duplicate;
+mod event;
 mod group;
 mod hidden;
 mod intake;
@@ -23,7 +24,8 @@ mod shed;
 mod taken;
 pub mod undecided;
 
-pub use board::{Board, Event};
+pub use board::Board;
+pub use event::Event;
 pub use hidden::{Hidden, HiddenCounts};
 pub use keep::{Keeping, Wanted};
 pub use live::{Observer, Watched, watch_live};
