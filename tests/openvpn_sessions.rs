@@ -119,6 +119,20 @@ fn a_flow_is_what_the_session_is_that_it_goes_on_from() {
     }
 }
 
+/// The packet with the client key shows tls-crypt-v2 by itself, if the resets were missed.
+#[test]
+fn the_client_key_that_is_sent_again_is_enough() {
+    let mut sent = 0;
+    let key = |payload: &[u8]| {
+        sent += u32::from(payload[0] == 0x58);
+        payload[0] == 0x58 && sent == 1
+    };
+    let captured = judged(only(&capture("tls-crypt-v2-cookie"), key));
+    assert_eq!(flows(&captured), [("openvpn", Some(Band::Confident))]);
+    let variant = captured.records(Registry::embedded()).next().and_then(|r| r.decision?.variant.clone());
+    assert_eq!(variant.as_deref(), Some("tls-crypt-v2"));
+}
+
 #[test]
 fn a_shared_port_shows_both_and_each_flow_by_itself() {
     let captured = judged(capture("port-share"));

@@ -18,7 +18,8 @@ const fn family(id: &'static str, bits: i32) -> Family {
 
 /// A hard reset of a client, exact in length and in every fixed byte: r is 2^-48 (plain: opcode and five zero bytes) to
 /// 2^-95 (tls-auth: packet ID 1 and five zero bytes, too), times the length. None in 7,286 negative flows bounds e by
-/// 2^-11 only; the other bits are for want of any known protocol with 0x38, eight random bytes and zeros in 14 bytes.
+/// 2^-11 only; the other bits are for want of any known protocol with 0x38, eight random bytes and zeros in 14 bytes. The
+/// client key that tls-crypt-v2 sends once more is 12 bits: opcode, packet ID and its length at the end are 2^-50.
 pub(super) static CLIENT_RESET: Family = family("openvpn.client-reset", 16);
 /// A hard reset of a server: r is 2^-80 in clear, 2^-51 with tls-crypt. e as for the client's.
 pub(super) static SERVER_RESET: Family = family("openvpn.server-reset", 16);

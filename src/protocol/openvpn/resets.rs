@@ -13,7 +13,7 @@ const CLIENT_KEY: std::ops::RangeInclusive<usize> = 290..=1024;
 impl Hypothesis<'_> {
     /// Hard and soft resets: exact lengths and fixed bytes.
     pub(super) fn resets(&self, items: &mut Items) {
-        let mut seen = [false; 3];
+        let mut seen = [false; 4];
         for packet in self.packets {
             let opcode = packet.control.opcode();
             let kind = if opcode.is_client_reset() {
@@ -22,6 +22,8 @@ impl Hypothesis<'_> {
                 1
             } else if opcode == Opcode::SOFT_RESET {
                 2
+            } else if opcode == Opcode::CONTROL_WKC {
+                3
             } else {
                 continue;
             };
@@ -30,7 +32,8 @@ impl Hypothesis<'_> {
                 *done = match kind {
                     0 => self.client_reset(packet, items),
                     1 => self.server_reset(packet, items),
-                    _ => self.soft_reset(packet, items),
+                    2 => self.soft_reset(packet, items),
+                    _ => self.client_key(packet, items),
                 };
             }
         }
@@ -113,6 +116,19 @@ impl Hypothesis<'_> {
             _ => return false,
         }
         true
+    }
+
+    /// The client key, which the server asked for again.
+    fn client_key(&self, packet: &Packet<'_>, items: &mut Items) -> bool {
+        let said = packet.message.tail.last_chunk::<2>().map(|b| usize::from(u16::from_be_bytes(*b)));
+        let fits =
+            said.is_some_and(|said| CLIENT_KEY.contains(&said) && said + self.wrap.reset_len(0) < packet.message.len);
+        let proved = self.wrap == Wrap::TlsCrypt && packet.early_id(self.wrap) == Some(true) && fits;
+        if proved {
+            let text = "control packet of tls-crypt-v2: an early packet ID, and the wrapped key's length at its end";
+            items.add(&CLIENT_RESET, 12, &[packet.frame()], text);
+        }
+        proved
     }
 
     fn soft_reset(&self, packet: &Packet<'_>, items: &mut Items) -> bool {
