@@ -82,6 +82,22 @@ fn a_replay_comes_to_what_read_says() {
     assert!(differ.is_empty() && replayed > 50, "{replayed} replayed, {} differ:\n{}", differ.len(), differ.join("\n"));
 }
 
+/// Three packets from another port are told for what the session is that they go on from.
+#[test]
+fn a_session_that_moves_is_linked() {
+    let Some(net) = Net::new() else { return };
+    let frames = frames(&testdata().join("openvpn/float-data.pcap"));
+    let live = net.live(JSONL);
+    net.send(|sender| frames.iter().take(24 + 3).for_each(|frame| sender.sendpacket(&frame[..]).unwrap()));
+    let said = live.interrupt();
+    assert_eq!(said.code(), 0, "{}", said.err);
+    let lines = said.lines();
+    let last = lines.iter().rfind(|line| line["type"] == "flow" && line["flow_id"] == 2).unwrap();
+    assert_eq!((&last["protocol"], &last["band"]), (&"openvpn".into(), &"confident".into()), "{last}");
+    let linked = last["evidence"].as_array().unwrap().iter().any(|e| e["id"] == "flow.moved");
+    assert!(linked, "{last}");
+}
+
 #[test]
 fn what_was_sent_was_received_or_dropped() {
     const SENT: u64 = 300_000;
