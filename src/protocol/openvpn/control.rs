@@ -37,6 +37,7 @@ impl Reading {
 /// Reads the control channel of `messages`. `None` if nothing speaks for one.
 pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
     let packets: Vec<Packet<'_>> = messages.iter().filter_map(Packet::new).collect();
+    let packets: Vec<Packet<'_>> = packets.iter().filter(|p| !p.is_no_reset(&packets)).copied().collect();
     let sessions = Dir::BOTH.map(|dir| main_session(&packets, dir));
     // Where resets are, they are few; elsewhere random first bytes are control opcodes in one packet of nine.
     let own = |p: &&Packet<'_>| *p.message.dir.of(&sessions) == Some(p.control.session());
@@ -67,6 +68,20 @@ impl<'m> Packet<'m> {
 
     pub(super) fn frame(&self) -> u64 {
         self.message.frame
+    }
+
+    /// Whether it has the opcode of a hard reset, but its side sends such packets in more lengths than two: with and
+    /// without an acknowledgement. Protocols with a constant first byte do.
+    fn is_no_reset(&self, all: &[Self]) -> bool {
+        let opcode = self.control.opcode();
+        if !opcode.is_client_reset() && !opcode.is_server_reset() {
+            return false;
+        }
+        let alike = |p: &&Self| p.message.dir == self.message.dir && p.control.opcode() == opcode;
+        let mut lengths: Vec<usize> = all.iter().filter(alike).map(|p| p.message.len).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        lengths.len() > 2
     }
 
     /// The time stamp under `wrap`, if it is within a day of the capture's.

@@ -17,7 +17,7 @@ const FEWEST_BLOCKS: usize = 6;
 const BLOCKS: [usize; 2] = [16, 8];
 /// Packets of each direction from which a random peer ID that both use is believed.
 const MANY: u64 = 8;
-/// Packet IDs that are believed behind a random peer ID. They start anew with each key, every hour unless told otherwise;
+/// Packet IDs that are believed behind a random peer ID or none. They start anew with each key, every hour unless told otherwise;
 /// 2^24 packets of full size in an hour are 50 Mbit/s without a pause. A random first number of another protocol, or
 /// one that `xorptrpos` did not make, passes with 2^-8.
 const EARLY: u32 = 1 << 24;
@@ -97,7 +97,9 @@ impl<'m> Side<'m> {
         // Behind one constant byte the tally cannot tell the data packets, but in the middle of a session all are.
         let whole = || head.tally(dir).filter(|_| header == 1 && data.len() == mine().count());
         let tallied = counted.map(|t| t.lengths).or(whole().map(|t| t.lengths));
-        let form = form(&packets, header);
+        // Behind one byte only, constant bytes with a little counter at their end would be a packet ID as well.
+        let late = header == 1 && packets.first().and_then(|m| m.u32_at(1)).is_some_and(|id| id >= EARLY);
+        let form = if late { Form::Opaque } else { form(&packets, header) };
         let last = counted
             .map(|t| if form == Form::Epoch { ((t.next.last >> 32) as u32, t.frames.1) } else { (t.last, t.frames.1) });
         // Without a counter an HMAC follows, which never repeats.
