@@ -28,6 +28,13 @@ fn verdicts(lines: &[Value]) -> BTreeSet<String> {
     last.values().map(|flow| told(flow)).collect()
 }
 
+/// The community IDs of flows for which a comparison of clocks speaks.
+fn by_clock(lines: &[Value]) -> Vec<String> {
+    let compares = |item: &Value| item["id"].as_str().is_some_and(|id| id.ends_with(".clock"));
+    let flows = lines.iter().filter(|line| line["evidence"].as_array().is_some_and(|all| all.iter().any(compares)));
+    flows.map(|flow| flow["community_id"].to_string()).collect()
+}
+
 fn read(path: &Path) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_portproof"))
         .env("XDG_DATA_HOME", testdata())
@@ -72,7 +79,15 @@ fn a_replay_comes_to_what_read_says() {
         net.send(|sender| frames.iter().for_each(|frame| sender.sendpacket(&frame[..]).unwrap()));
         let said = live.interrupt();
         assert_eq!((said.code(), taken(&said)), (0, frames.len() as u64), "{}: {}", path.display(), said.err);
-        let (live, file) = (verdicts(&said.lines()), verdicts(&read(&path)));
+        let from_file = read(&path);
+        let (mut live, mut file) = (verdicts(&said.lines()), verdicts(&from_file));
+        // A replay has other times than the capture: a name that rests on a clock may be missing.
+        for id in by_clock(&from_file) {
+            if live.iter().any(|flow| flow.starts_with(&id) && flow.contains(" \"unknown\" ")) {
+                live.retain(|flow| !flow.starts_with(&id));
+                file.retain(|flow| !flow.starts_with(&id));
+            }
+        }
         if live != file {
             differ.push(format!("{}\n  live {live:#?}\n  read {file:#?}", path.display()));
         }
