@@ -1,8 +1,12 @@
-//! Writes the captures that `make bench` measures with: `bench-capture mix|small|openvpn|many FILE PACKETS`.
+//! Writes the captures that `make bench` measures with: `bench-capture KIND FILE PACKETS`.
 //!
 //! The same arguments always give the same bytes. `mix` interleaves the project's own captures, again and again with
 //! other addresses; `small` has 22-byte payloads of a million flows in random order; `openvpn` has 1,400-byte data packets
 //! of 16 flows; `many` has one packet of 64 random bytes in each flow.
+//!
+//! Others are made to cost much: `undecided` has flows of 64 random datagrams of all lengths, `openings` one TCP segment of
+//! random bytes in each connection, `bytes` TCP segments of one byte, `fragments` datagrams in three parts of which each
+//! fourth lacks the last, `tunnels` VXLAN in VXLAN.
 
 #![allow(clippy::indexing_slicing)] // What goes in are our own captures.
 
@@ -168,10 +172,91 @@ fn many(out: &mut Capture, packets: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Flows of 64 datagrams with random bytes and lengths, both ways, 1,024 flows at a time.
+fn undecided(out: &mut Capture, packets: u64) -> io::Result<()> {
+    let mut random = Random(4);
+    for n in 0..packets {
+        let flow = n / (1024 * 64) * 1024 + n % 1024;
+        let len = 1 + random.below(150) as usize;
+        let payload: Vec<u8> = (0..len).flat_map(|_| random.next().to_le_bytes()).collect();
+        out.put(&datagram(flow, random.below(2) == 1, &payload))?;
+    }
+    Ok(())
+}
+
+/// A TCP segment from the client of connection `flow`.
+fn segment(flow: u64, syn: bool, sequence: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = datagram(flow, false, &[]);
+    frame.truncate(38);
+    frame[16..18].copy_from_slice(&(40 + payload.len() as u16).to_be_bytes());
+    frame[23] = 6;
+    frame.extend(sequence.to_be_bytes());
+    frame.extend([0, 0, 0, 1, 0x50, if syn { 2 } else { 0x10 }, 0xff, 0xff, 0, 0, 0, 0]);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Connections of a SYN and one segment of 64 random bytes.
+fn openings(out: &mut Capture, packets: u64) -> io::Result<()> {
+    let mut random = Random(5);
+    for flow in 0..packets / 2 {
+        out.put(&segment(flow, true, 0, &[]))?;
+        let payload: Vec<u8> = (0..8).flat_map(|_| random.next().to_le_bytes()).collect();
+        out.put(&segment(flow, false, 1, &payload))?;
+    }
+    Ok(())
+}
+
+/// Connections of 256 random bytes, one in each segment, joined in the middle, 1,024 connections at a time.
+fn bytes(out: &mut Capture, packets: u64) -> io::Result<()> {
+    let mut random = Random(6);
+    for n in 0..packets {
+        let flow = n / (1024 * 256) * 1024 + n % 1024;
+        let sequence = (n / 1024 % 256) as u32;
+        out.put(&segment(flow, false, 1000 + sequence, &[random.next() as u8]))?;
+    }
+    Ok(())
+}
+
+/// Datagrams of 64 random bytes in three fragments; the last of each fourth is missing.
+fn fragments(out: &mut Capture, packets: u64) -> io::Result<()> {
+    let mut random = Random(7);
+    for n in 0..packets / 3 {
+        let payload: Vec<u8> = (0..8).flat_map(|_| random.next().to_le_bytes()).collect();
+        let whole = datagram(n, false, &payload);
+        let (header, body) = whole.split_at(34);
+        for (part, piece) in body.chunks(24).enumerate().take(if n % 4 == 0 { 2 } else { 3 }) {
+            let mut frame = [header, piece].concat();
+            let more = if part < 2 { 0x2000 } else { 0 };
+            frame[16..18].copy_from_slice(&(20 + piece.len() as u16).to_be_bytes());
+            frame[18..20].copy_from_slice(&(n as u16).to_be_bytes());
+            frame[20..22].copy_from_slice(&(more | (part as u16 * 3)).to_be_bytes());
+            out.put(&frame)?;
+        }
+    }
+    Ok(())
+}
+
+/// OpenVPN's data in as many layers of VXLAN as a frame of 1,500 bytes holds.
+fn tunnels(out: &mut Capture, packets: u64) -> io::Result<()> {
+    let mut random = Random(8);
+    for n in 0..packets {
+        let payload: Vec<u8> = (0..8).flat_map(|_| random.next().to_le_bytes()).collect();
+        let mut frame = datagram(n % 64, false, &payload);
+        while frame.len() < 1400 {
+            let inner = [&[8, 0, 0, 0, 0, 0, 1, 0][..], &frame].concat();
+            frame = datagram(n % 64, false, &inner);
+            frame[36..38].copy_from_slice(&4789u16.to_be_bytes());
+        }
+        out.put(&frame)?;
+    }
+    Ok(())
+}
+
 fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [kind, path, packets] = arguments.as_slice() else {
-        eprintln!("usage: bench-capture mix|small|openvpn|many FILE PACKETS");
+        eprintln!("usage: bench-capture KIND FILE PACKETS");
         std::process::exit(2);
     };
     let packets: u64 = packets.parse().map_err(io::Error::other)?;
@@ -181,7 +266,12 @@ fn main() -> io::Result<()> {
         "small" => data_packets(&mut out, packets, 1_000_000, 22)?,
         "openvpn" => data_packets(&mut out, packets, 16, 1400)?,
         "many" => many(&mut out, packets)?,
-        other => return Err(io::Error::other(format!("{other}: not one of mix, small, openvpn, many"))),
+        "undecided" => undecided(&mut out, packets)?,
+        "openings" => openings(&mut out, packets)?,
+        "bytes" => bytes(&mut out, packets)?,
+        "fragments" => fragments(&mut out, packets)?,
+        "tunnels" => tunnels(&mut out, packets)?,
+        other => return Err(io::Error::other(format!("{other}: no such kind"))),
     }
     out.file.flush()
 }
