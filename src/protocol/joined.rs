@@ -86,7 +86,10 @@ fn search(
 pub(super) fn opening(chain: Option<Chain>, families: &'static [Family; 2], role: Role) -> Opening {
     let Some(Chain { offset, count, bits }) = chain else { return Opening::Neutral };
     let family = role.of(families);
-    let text = format!("{count} messages with their lengths chain from byte {offset} to the end");
+    let text = match count {
+        1 => format!("a message from byte {offset} ends where the side's last segment does"),
+        _ => format!("{count} messages with their lengths chain from byte {offset} to the end"),
+    };
     let enough = Bits::whole(bits) >= family.cap && offset == 0;
     Said::new(family, bits.min(family.cap.as_f64() as i32), text).unfinished(!enough).into()
 }
