@@ -103,7 +103,7 @@ fn key(n: u32) -> FlowKey {
 /// Look-ups in a table of so many flows, in random order; half of the keys are there.
 #[divan::bench(args = [1_000, 1_000_000], sample_count = 20)]
 fn table(bencher: Bencher<'_, '_>, flows: u32) {
-    let hasher = foldhash::fast::RandomState::default();
+    let hasher = foldhash::quality::RandomState::default();
     let mut table = Table::default();
     for n in 0..flows {
         table.insert(hasher.hash_one(key(n)), Slot(key(n), [0; 100]));

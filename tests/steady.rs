@@ -4,7 +4,7 @@
 #![allow(unsafe_code)] // An allocator that counts.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)] // A panic is a failed test.
 
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use portproof::capture::CaptureFile;
 use portproof::flow::FlowKey;
 use portproof::packet::{Endpoint, Ip, Transport, Tunnel, TunnelKind};
@@ -87,10 +87,9 @@ fn a_packet_of_a_decided_flow_allocates_nothing() {
 
 /// 2^12 keys of a kind that somebody might choose, into 2^16 places.
 ///
-/// Random places hold 3,971 different ones on average. The hash is fast rather than perfect: under some seeds chosen keys
-/// share more places, and what must not be is that they share most.
+/// Random places hold 3,971 different ones on average, with a standard deviation of 11.
 #[test]
-fn chosen_keys_do_not_pile_up() {
+fn chosen_keys_fall_into_places_as_random_ones_do() {
     let end = |ip: u32, port: u16| Endpoint { ip: Ip::v4(ip.to_be_bytes()), port };
     let key = |low, high| FlowKey { low, high, transport: Transport::Udp, tunnel: None };
     let kinds: [(&str, &dyn Fn(u32) -> FlowKey); 6] = [
@@ -108,7 +107,7 @@ fn chosen_keys_do_not_pile_up() {
         for _ in 0..8 {
             let seed = RandomState::default();
             let places: HashSet<u16> = (0..1 << 12).map(|n| seed.hash_one(make(n)) as u16).collect();
-            assert!(places.len() > 1 << 11, "{kind}: {} places", places.len());
+            assert!(places.len() > 3971 - 10 * 11, "{kind}: {} places", places.len());
         }
     }
 }

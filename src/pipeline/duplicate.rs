@@ -1,7 +1,7 @@
 //! The same packet seen twice: on several interfaces (`-i any`), or on both ports of a mirror, tagged and untagged.
 //!
 //! Two packets are one when everything that a host sets is equal (ends, IPv4 identification, TCP numbers and flags,
-//! lengths, the payload's first 64 bytes) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
+//! lengths, payload) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
 //! a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer (OpenVPN's reset 2 s,
 //! DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
 //!
@@ -22,7 +22,7 @@ const CLOSE_ACROSS: i64 = 100_000_000;
 const SETS: usize = 4096;
 const WAYS: usize = 4;
 
-/// Bytes compared of a payload's start, and of its end where the packet has no number by which the sender tells it.
+/// Bytes of payload compared of packets that have an identification or a sequence number.
 const TOLD: usize = 64;
 
 /// The packets seen last.
@@ -48,8 +48,8 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// Whether the packet was seen in an earlier frame; if not, it is remembered. `key` is its flow's, and `from_low` whether the
-    /// lesser end sent it.
+    /// Whether the packet was seen in an earlier frame; if not, it is remembered. `key` is its flow's, and `from_low` says
+    /// whether the lesser end sent it.
     pub(super) fn seen(&mut self, key: &FlowKey, from_low: bool, packet: &Packet, payload: &[u8]) -> bool {
         // A bare acknowledgement without an identification may rightly be sent twice.
         let bare = packet.ip_id.is_none() && payload.is_empty() && !packet.tcp.is_some_and(|tcp| tcp.syn);
@@ -82,12 +82,9 @@ impl Duplicates {
             state.write_u64(u64::from(tcp.sequence) << 32 | u64::from(tcp.acknowledgement));
             state.write_u8(flags.iter().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
         }
-        state.write(payload.get(..TOLD).unwrap_or(payload));
-        // Where no number of the sender tells packets apart the end must, too: there a counter or a digest may lie.
+        // Where numbers of the sender tell packets apart already, the first bytes are enough.
         let told = packet.ip_id.is_some() || packet.tcp.is_some();
-        if !told && let Some(end) = payload.len().checked_sub(TOLD) {
-            state.write(payload.get(end..).unwrap_or_default());
-        }
+        state.write(payload.get(..TOLD).filter(|_| told).unwrap_or(payload));
         state.finish()
     }
 }

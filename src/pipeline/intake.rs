@@ -9,7 +9,7 @@ use crate::capture::{Block, CaptureError, Programs, Source};
 use crate::flow::FlowKey;
 use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
 use crate::verdict::{Counts, IpProto};
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;

@@ -16,7 +16,7 @@ use crate::packet::Time;
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use std::io;
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;

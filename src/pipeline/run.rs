@@ -12,7 +12,7 @@ use crate::packet::{FragmentCounts, Time, TunnelCounts};
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord, IpProto, Rows};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use foldhash::fast::RandomState;
+use foldhash::quality::RandomState;
 use std::sync::Arc;
 
 /// Batches that may wait in a worker's channel.

@@ -131,17 +131,17 @@ impl Undecided {
 
     /// Asks whom the payloads since the last assessment concern, and first of all whoever found something before.
     fn assess(&mut self, newest: Option<Datagram<'_>>) -> Progress {
-        let (mut concerned, found) = (std::mem::take(&mut self.concerned), self.found());
+        let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
             concerned = concerned.both(&ask::beside(certain));
         }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
-        let left = match self.ask(found, newest, false) {
-            left if left == ProtocolSet::EMPTY => self.ask(concerned.without(&found), newest, false),
-            left => left.union(&concerned.without(&found)),
-        };
-        self.concerned = left;
+        concerned = concerned.without(&found);
+        if !self.ask(&mut found, newest, false) {
+            self.ask(&mut concerned, newest, false);
+        }
+        self.concerned = concerned.union(&found);
         self.weigh()
     }
 
@@ -149,15 +149,15 @@ impl Undecided {
         self.findings.iter().map(|(n, _)| *n).collect()
     }
 
-    /// Asks those of `whom` that have not excluded themselves and wait for nothing, until one is certain and can learn
-    /// nothing more. Returns who was not asked.
-    fn ask(&mut self, whom: ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) -> ProtocolSet {
+    /// Asks those of `whom` that have not excluded themselves and wait for nothing, and takes them out of it. True if one is
+    /// certain and can learn nothing more: then the others are not asked.
+    fn ask(&mut self, whom: &mut ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) -> bool {
         let head = self.head.view(newest, ended);
         let [originator, responder] = &self.waiting;
-        let mut left = whom.without(&self.excluded).without(originator).without(responder);
-        for n in left.iter() {
-            let Some(protocol) = ALL.get(n) else { return ProtocolSet::EMPTY };
-            left.remove(n);
+        *whom = whom.without(&self.excluded).without(originator).without(responder);
+        for n in whom.iter() {
+            whom.remove(n);
+            let Some(protocol) = ALL.get(n) else { continue };
             let assessment = protocol.assess(&head);
             let place = self.findings.iter().position(|(known, _)| *known == n);
             match (assessment, place) {
@@ -168,7 +168,7 @@ impl Undecided {
                         None => self.findings.push((n, finding)),
                     }
                     if done {
-                        return left;
+                        return true;
                     }
                 }
                 (other, place) => {
@@ -184,20 +184,20 @@ impl Undecided {
                 }
             }
         }
-        left
+        false
     }
 
     fn weigh(&mut self) -> Progress {
-        if self.findings.is_empty() {
-            self.certain = None;
-            return Progress::Open;
-        }
         let candidates: Vec<Candidate> = self
             .findings
             .iter()
             .filter_map(|(n, f)| ALL.get(*n).map(|p| Candidate { name: p.name(), bits: f.bits() }))
             .collect();
-        let Some(outcome) = evidence::compete(&candidates) else { return Progress::Open };
+        let Some(outcome) = evidence::compete(&candidates) else {
+            // Whoever found something may have taken it back.
+            (self.band, self.certain, self.reader) = (None, None, None);
+            return Progress::Open;
+        };
         let band = Band::of(outcome.odds);
         if band != self.band {
             self.band = band;
@@ -266,8 +266,7 @@ impl Undecided {
     pub fn conclude(&mut self, ended: bool, claimed: ProtocolSet) -> Decision {
         let unseen = std::mem::take(&mut self.concerned);
         if ended && unseen != ProtocolSet::EMPTY {
-            let found = self.found();
-            self.ask(unseen.union(&found), None, true);
+            self.ask(&mut unseen.union(&self.found()), None, true);
             self.weigh();
         }
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
@@ -277,7 +276,7 @@ impl Undecided {
                 let passed_over = if self.skipped { claimed } else { ProtocolSet::EMPTY };
                 rest = rest.union(&passed_over).union(&ask::heed_end());
             }
-            self.ask(rest, None, ended);
+            self.ask(&mut rest, None, ended);
             self.weigh();
         }
         let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));
