@@ -43,7 +43,7 @@ fn flows(path: &Path) -> Vec<Recorded> {
             for packet in parsed.drain(..).filter(|packet| !packet.refused) {
                 let payload = match &packet.payload {
                     Payload::Block(range) => block.bytes.get(range.start as usize..range.end as usize),
-                    Payload::Owned(bytes) => Some(&bytes[..]),
+                    Payload::Joined(joined) => Some(&joined.bytes[..]),
                 };
                 let payload = payload.unwrap_or_default().to_vec();
                 let (key, from_low) = FlowKey::of(&packet);

@@ -51,7 +51,7 @@ fn packets() -> Vec<(Packet, Vec<u8>)> {
                     Payload::Block(range) => {
                         block.bytes.get(range.start as usize..range.end as usize).unwrap_or_default().to_vec()
                     }
-                    Payload::Owned(bytes) => bytes.to_vec(),
+                    Payload::Joined(joined) => joined.bytes.to_vec(),
                 };
                 packets.push((packet, payload));
             }

@@ -56,6 +56,8 @@ pub(super) struct Whole {
     pub wire: Option<u32>,
     /// The first fragment's frame.
     pub origin: Origin,
+    /// The frames that brought the fragments, as they came.
+    pub frames: Vec<u64>,
 }
 
 /// Counts of what became of fragmented datagrams.
@@ -100,6 +102,8 @@ struct Partial {
     total: Option<u32>,
     /// Protocol and frame of the first fragment.
     first: Option<(IpNumber, Origin)>,
+    /// Frames that brought something new.
+    frames: Vec<u64>,
     overlapped: bool,
     /// Overlapping or too many: what still comes is dropped.
     dead: bool,
@@ -114,7 +118,7 @@ struct Piece {
 }
 
 impl Reassembler {
-    /// Adds a fragment. Gives the datagram if it is whole now, else the frame's fate.
+    /// Adds a fragment that these frames brought. Gives the datagram if it is whole now, else the frame's fate.
     pub(super) fn add(
         &mut self,
         key: Key,
@@ -122,6 +126,7 @@ impl Reassembler {
         protocol: IpNumber,
         payload: Rest<'_>,
         origin: Origin,
+        frames: &[u64],
     ) -> Result<Whole, Fate> {
         let (start, wire) = (header.offset, payload.wire);
         if wire == 0 || start + wire > MAX_LENGTH || header.more && wire % 8 != 0 {
@@ -135,6 +140,7 @@ impl Reassembler {
             covered: 0,
             total: None,
             first: None,
+            frames: Vec::new(),
             overlapped: false,
             dead: false,
         });
@@ -155,9 +161,12 @@ impl Reassembler {
             _ => {}
         }
         let v6 = key.protocol.is_none();
-        let before = partial.pieces.iter().map(|piece| piece.data.len()).sum::<usize>();
+        let (before, covered) = (partial.bytes(), partial.covered);
         let overlap = partial.insert(start, payload);
-        let after = partial.pieces.iter().map(|piece| piece.data.len()).sum::<usize>();
+        if partial.covered > covered {
+            partial.frames.extend(frames);
+        }
+        let after = partial.bytes();
         self.bytes += after - before;
         if overlap && !partial.overlapped {
             partial.overlapped = true;
@@ -166,6 +175,7 @@ impl Reassembler {
         if overlap && v6 || partial.pieces.len() > MAX_PIECES {
             partial.dead = true;
             partial.pieces.clear();
+            partial.frames.clear();
             self.bytes -= after;
             return Err(Fate::Malformed(Malformed::FragmentOverlap));
         }
@@ -211,7 +221,7 @@ impl Reassembler {
     /// Takes a datagram out: its bytes from the start to the first gap.
     fn remove(&mut self, key: &Key) -> Option<Whole> {
         let partial = self.datagrams.remove(key)?;
-        self.bytes -= partial.pieces.iter().map(|piece| piece.data.len()).sum::<usize>();
+        self.bytes -= partial.bytes();
         let (protocol, origin) = partial.first.filter(|_| !partial.dead)?;
         let mut bytes = Vec::with_capacity(partial.covered as usize);
         for piece in &partial.pieces {
@@ -220,11 +230,16 @@ impl Reassembler {
             }
             bytes.extend_from_slice(&piece.data);
         }
-        Some(Whole { key: *key, protocol, bytes, wire: partial.total, origin })
+        Some(Whole { key: *key, protocol, bytes, wire: partial.total, origin, frames: partial.frames })
     }
 }
 
 impl Partial {
+    /// Bytes held.
+    fn bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.data.len()).sum::<usize>() + size_of_val(self.frames.as_slice())
+    }
+
     /// Adds the parts of a fragment that are new. Returns whether it overlapped others, exact duplicates aside.
     fn insert(&mut self, start: u32, payload: Rest<'_>) -> bool {
         let end = start + payload.wire;
@@ -275,7 +290,7 @@ mod tests {
     /// Adds `data[from..to]` of a datagram as long as `data`.
     fn add(r: &mut Reassembler, key: Key, data: &[u8], from: usize, to: usize) -> Result<Whole, Fate> {
         let header = FragmentHeader { id: key.id, offset: from as u32, more: to < data.len() };
-        r.add(key, header, UDP, Rest::whole(&data[from..to]), origin(from as u64, 0))
+        r.add(key, header, UDP, Rest::whole(&data[from..to]), origin(from as u64, 0), &[from as u64])
     }
 
     #[test]
@@ -299,6 +314,8 @@ mod tests {
                     } else {
                         let whole = result.unwrap();
                         assert_eq!((whole.bytes, whole.wire, whole.origin.frame), (data.clone(), Some(100), 0));
+                        let came: Vec<u64> = order.iter().map(|&piece| pieces[piece].0 as u64).collect();
+                        assert_eq!(whole.frames, came);
                     }
                 }
                 assert_eq!((r.bytes, r.datagrams.len()), (0, 0));
@@ -339,7 +356,7 @@ mod tests {
         assert!(add(&mut r, key(1, Some(UDP)), &data, 56, 64).is_err());
         assert_eq!(add(&mut r, key(1, Some(UDP)), &[1; 72], 64, 72).err(), malformed, "beyond the end");
         let header = FragmentHeader { id: 1, offset: 65_528, more: false };
-        let result = r.add(key(2, Some(UDP)), header, UDP, Rest::whole(&data), origin(1, 0));
+        let result = r.add(key(2, Some(UDP)), header, UDP, Rest::whole(&data), origin(1, 0), &[1]);
         assert_eq!(result.err(), malformed, "the ping of death");
     }
 
@@ -378,8 +395,8 @@ mod tests {
         let mut r = Reassembler::default();
         let header = |offset, more| FragmentHeader { id: 1, offset, more };
         let cut = Rest { data: &[1; 10], wire: 24, at: 0 };
-        assert!(r.add(key(1, Some(UDP)), header(0, true), UDP, cut, origin(1, 0)).is_err());
-        let whole = r.add(key(1, Some(UDP)), header(24, false), UDP, Rest::whole(&[2; 9]), origin(2, 0)).unwrap();
+        assert!(r.add(key(1, Some(UDP)), header(0, true), UDP, cut, origin(1, 0), &[1]).is_err());
+        let whole = r.add(key(1, Some(UDP)), header(24, false), UDP, Rest::whole(&[2; 9]), origin(2, 0), &[2]).unwrap();
         assert_eq!((whole.bytes, whole.wire), (vec![1; 10], Some(33)));
     }
 }

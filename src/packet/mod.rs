@@ -22,4 +22,4 @@ pub use address::{Endpoint, Ip, Time, Transport};
 pub use fate::{Fate, Malformed, Other, Wlan};
 pub use fragment::FragmentCounts;
 pub use parse::{Parser, TunnelCounts, TunnelView};
-pub use parsed::{Frame, LinkType, Outer, Packet, Payload, TcpFields, Tunnel, TunnelKind};
+pub use parsed::{Frame, Joined, LinkType, Outer, Packet, Payload, TcpFields, Tunnel, TunnelKind};

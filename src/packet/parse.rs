@@ -7,8 +7,8 @@ use super::rest::{Rest, be16};
 use super::transport::{self, Segment};
 use super::unreachable::{self, Refused};
 use super::{
-    Endpoint, Fate, Frame, LinkType, Malformed, Other, Outer, Packet, Payload, Time, Tunnel, TunnelKind, fit, shim,
-    tunnel, wlan,
+    Endpoint, Fate, Frame, Joined, LinkType, Malformed, Other, Outer, Packet, Payload, Time, Tunnel, TunnelKind, fit,
+    shim, tunnel, wlan,
 };
 use etherparse::ether_type::{IPV4, IPV6};
 use etherparse::{IpAuthHeaderSlice, ip_number};
@@ -39,6 +39,7 @@ pub struct Parser {
     fragments: Reassembler,
     tunnels: TunnelCounts,
     outer: Option<Outer>,
+    fragment: bool,
 }
 
 /// Tunnel headers taken off, by kind. One in another counts too, so a frame may count more than once.
@@ -46,14 +47,14 @@ pub type TunnelCounts = BTreeMap<TunnelKind, u64>;
 
 /// What is known of the frame around the layer that is being read.
 #[derive(Clone, Copy)]
-struct Context {
+struct Context<'f> {
     frame: u64,
     time: Time,
     vlan: Option<u16>,
     tunnel: Option<Tunnel>,
     depth: u8,
-    /// The bytes lie in a buffer of their own, not in the block.
-    owned: bool,
+    /// The frames of the fragments that the bytes were put together from; empty: the bytes lie in the block.
+    joined: &'f [u64],
 }
 
 impl Parser {
@@ -74,9 +75,9 @@ impl Parser {
     /// and time of its own frame, and does not bear on this frame's fate.
     #[inline]
     pub fn parse(&mut self, frame: &Frame<'_>, at: u32, out: &mut Vec<Packet>) -> Fate {
-        self.outer = None;
+        (self.outer, self.fragment) = (None, false);
         let mut context =
-            Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None, depth: 0, owned: false };
+            Context { frame: frame.number, time: frame.time, vlan: None, tunnel: None, depth: 0, joined: &[] };
         let wire = frame.wire_len.max(frame.data.len() as u32);
         let rest = Rest { data: frame.data, wire, at };
         // Nearly every frame is IPv4 straight in Ethernet, and is read without detours.
@@ -103,6 +104,11 @@ impl Parser {
         self.outer.as_ref()
     }
 
+    /// Whether there was a fragment in the frame parsed last.
+    pub fn is_fragment(&self) -> bool {
+        self.fragment
+    }
+
     /// What became of fragmented datagrams so far.
     pub fn fragments(&self) -> FragmentCounts {
         self.fragments.counts
@@ -114,7 +120,7 @@ impl Parser {
     }
 
     #[inline]
-    fn network(&mut self, context: &mut Context, network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn network(&mut self, context: &mut Context<'_>, network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         match network {
             Network::EtherType(IPV4, rest) => self.datagram(context, ip::v4(rest)?, out),
             Network::EtherType(IPV6, rest) => self.datagram(context, ip::v6(rest)?, out),
@@ -124,7 +130,12 @@ impl Parser {
     }
 
     /// Takes off what stands before IP.
-    fn shims(&mut self, context: &mut Context, mut network: Network<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn shims(
+        &mut self,
+        context: &mut Context<'_>,
+        mut network: Network<'_>,
+        out: &mut Vec<Packet>,
+    ) -> Result<(), Fate> {
         for _ in 0..MAX_SHIMS {
             network = match network {
                 Network::EtherType(IPV4 | IPV6, _) | Network::Ip(_) => return self.network(context, network, out),
@@ -145,7 +156,7 @@ impl Parser {
     }
 
     /// The frames in an 802.11 aggregate; the fate is that of the first that has flows, else of the first.
-    fn aggregate(&mut self, context: &mut Context, rest: Rest<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn aggregate(&mut self, context: &mut Context<'_>, rest: Rest<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         let mut result = None;
         let mut rest = Some(rest);
         while let Some((network, next)) = rest.and_then(wlan::subframe) {
@@ -158,7 +169,7 @@ impl Parser {
     }
 
     #[inline]
-    fn datagram(&mut self, context: &Context, datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn datagram(&mut self, context: &Context<'_>, datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         if datagram.fragment.is_some() {
             return self.fragment(context, &datagram, out);
         }
@@ -198,7 +209,12 @@ impl Parser {
     }
 
     /// A protocol without ports: a tunnel, an authentication header, or something to count.
-    fn portless(&mut self, context: &Context, mut datagram: Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn portless(
+        &mut self,
+        context: &Context<'_>,
+        mut datagram: Datagram<'_>,
+        out: &mut Vec<Packet>,
+    ) -> Result<(), Fate> {
         let fate = Fate::Other(Other::Ip(datagram.protocol.0));
         if matches!(datagram.protocol, ip_number::ICMP | ip_number::IPV6_ICMP) {
             out.extend(unreachable::refused(&datagram).map(|refused| notice(context, refused)));
@@ -228,13 +244,13 @@ impl Parser {
         }
     }
 
-    fn inner(&mut self, context: &Context, inner: tunnel::Inner<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn inner(&mut self, context: &Context<'_>, inner: tunnel::Inner<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         *self.tunnels.entry(inner.tunnel.kind).or_default() += 1;
         let mut context = Context { tunnel: Some(inner.tunnel), depth: context.depth + 1, ..*context };
         self.network(&mut context, inner.network, out)
     }
 
-    fn fragment(&mut self, context: &Context, datagram: &Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
+    fn fragment(&mut self, context: &Context<'_>, datagram: &Datagram<'_>, out: &mut Vec<Packet>) -> Result<(), Fate> {
         let Some(header) = datagram.fragment else { return Err(Fate::Other(Other::Fragment)) };
         if context.depth >= MAX_DEPTH {
             return Err(Fate::Other(Other::Fragment));
@@ -246,8 +262,11 @@ impl Parser {
             protocol: (!datagram.v6).then_some(datagram.protocol),
             tunnel: context.tunnel,
         };
+        self.fragment = true;
         let origin = Origin { frame: context.frame, time: context.time, vlan: context.vlan, tunnel: context.tunnel };
-        let result = self.fragments.add(key, header, datagram.protocol, datagram.payload, origin);
+        let own = [context.frame];
+        let frames = if context.joined.is_empty() { &own } else { context.joined };
+        let result = self.fragments.add(key, header, datagram.protocol, datagram.payload, origin, frames);
         self.give_up(Some(context.time), out);
         let whole = result?;
         let wire = whole.wire.unwrap_or(0).max(whole.bytes.len() as u32);
@@ -256,7 +275,7 @@ impl Parser {
         if datagram.v6 {
             ip::extensions(&mut datagram)?;
         }
-        let context = Context { depth: context.depth + 1, owned: true, ..*context };
+        let context = Context { depth: context.depth + 1, joined: &whole.frames, ..*context };
         self.datagram(&context, datagram, out)
     }
 
@@ -295,12 +314,12 @@ fn start_of(whole: &Whole, out: &mut Vec<Packet>) {
     };
     let Origin { frame, time, vlan, tunnel } = whole.origin;
     if let Ok(segment) = segment {
-        push(&Context { frame, time, vlan, tunnel, depth: 0, owned: true }, &datagram, &segment, out);
+        push(&Context { frame, time, vlan, tunnel, depth: 0, joined: &whole.frames }, &datagram, &segment, out);
     }
 }
 
 /// That a packet was not delivered, for the flow that it belongs to.
-fn notice(context: &Context, refused: Refused) -> Packet {
+fn notice(context: &Context<'_>, refused: Refused) -> Packet {
     Packet {
         frame: context.frame,
         time: context.time,
@@ -319,11 +338,10 @@ fn notice(context: &Context, refused: Refused) -> Packet {
 }
 
 #[inline]
-fn push(context: &Context, datagram: &Datagram<'_>, segment: &Segment<'_>, out: &mut Vec<Packet>) {
-    let payload = if context.owned {
-        Payload::Owned(Arc::from(segment.payload.data))
-    } else {
-        Payload::Block(segment.payload.range())
+fn push(context: &Context<'_>, datagram: &Datagram<'_>, segment: &Segment<'_>, out: &mut Vec<Packet>) {
+    let payload = match context.joined {
+        [] => Payload::Block(segment.payload.range()),
+        frames => Payload::Joined(Arc::new(Joined { bytes: segment.payload.data.into(), frames: frames.into() })),
     };
     out.push(Packet {
         frame: context.frame,

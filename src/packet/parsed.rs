@@ -31,7 +31,16 @@ pub enum Payload {
     /// These bytes of the block that holds the frame.
     Block(Range<u32>),
     /// A buffer of its own: the packet was put together from fragments.
-    Owned(Arc<[u8]>),
+    Joined(Arc<Joined>),
+}
+
+/// What was put together from fragments.
+#[derive(Debug)]
+pub struct Joined {
+    /// The payload.
+    pub bytes: Box<[u8]>,
+    /// The frames that brought the fragments, as they came.
+    pub frames: Box<[u64]>,
 }
 
 impl Payload {
@@ -40,7 +49,7 @@ impl Payload {
     pub fn of<'a>(&'a self, block: &'a [u8]) -> &'a [u8] {
         match self {
             Self::Block(range) => block.get(range.start as usize..range.end as usize).unwrap_or_default(),
-            Self::Owned(bytes) => bytes,
+            Self::Joined(joined) => &joined.bytes,
         }
     }
 }

@@ -107,7 +107,7 @@ impl<'a> Board<'a> {
         }
     }
 
-    /// Takes a frame of a flow whose packets may be wanted.
+    /// Takes a packet of a flow whose packets may be wanted.
     pub(super) fn keep(&mut self, held: Held) {
         let Some(keeping) = &mut self.keeping else { return };
         let number = self.numbers.get(&held.id).copied();
@@ -116,7 +116,7 @@ impl<'a> Board<'a> {
             .filter(|(_, known)| known.told.is_some())
             .map(|(number, known)| merge::record(number, &known.merged, self.registry));
         let judged = record.as_ref().map(|record| (keeping.wanted.takes(record), record));
-        keeping.frame(held, judged);
+        keeping.packet(held, judged);
     }
 
     /// One row per port (or endpoint), of all flows so far.

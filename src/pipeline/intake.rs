@@ -5,7 +5,7 @@ use super::duplicate::Duplicates;
 use super::select;
 use super::shard::Hashed;
 use super::{Control, Hidden, Options};
-use crate::capture::{Block, CaptureError, Programs, Source};
+use crate::capture::{Block, CaptureError, FrameRef, Programs, Source};
 use crate::flow::FlowKey;
 use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
 use crate::verdict::{Counts, IpProto};
@@ -33,7 +33,12 @@ pub(super) struct Intake<'a> {
     start: Option<Time>,
     programs: Option<Programs>,
     pub(super) hidden: Option<Hidden>,
+    /// Takes each frame with a fragment before the packets that come of it are given.
+    pub(super) fragment: Option<Box<TakesFrame<'a>>>,
 }
+
+/// Takes a frame of a block.
+type TakesFrame<'a> = dyn FnMut(&Block, &FrameRef) + 'a;
 
 impl<'a> Intake<'a> {
     pub(super) fn new(
@@ -60,6 +65,7 @@ impl<'a> Intake<'a> {
             start: None,
             programs: options.filter.clone().map(Programs::new),
             hidden: options.filter.as_ref().and_then(Hidden::by),
+            fragment: None,
         }
     }
 
@@ -115,6 +121,9 @@ impl<'a> Intake<'a> {
                 continue;
             }
             let fate = self.parser.parse(&frame, reference.start, &mut self.parsed);
+            if let Some(fragment) = self.fragment.as_mut().filter(|_| self.parser.is_fragment()) {
+                fragment(block, reference);
+            }
             if let Some(outer) = self.parser.outer() {
                 self.decrypted.take(outer, frame.time, &block.bytes);
                 self.counts.decrypted = self.decrypted.twice;

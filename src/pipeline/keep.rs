@@ -1,10 +1,11 @@
 //! Which packets of a live run are saved: those of flows that turn out to be wanted, from their first packet on.
 //!
-//! Until a flow is judged its packets are held; what does not fit is counted, and missing in the file. A packet that
-//! decided something gets a comment that says so.
+//! Until a flow is judged its packets are held; what does not fit is counted, and missing in the file. Of a packet that was
+//! put together from fragments all are saved. A packet that decided something gets a comment that says so.
 
 use super::board::Id;
-use crate::capture::{Block, FrameRef, Saver};
+use super::pieces::{Copied, Pieces};
+use crate::capture::{Block, Saver};
 use crate::packet::Frame;
 use crate::verdict::{FlowRecord, Verdict};
 use hashbrown::HashMap;
@@ -13,8 +14,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What holding a packet costs beside its bytes.
-const OVERHEAD: usize = 64;
 /// How long every packet waits, where all are saved, for the comment that a decision makes on it.
 const DELAY: Duration = Duration::from_secs(1);
 
@@ -37,23 +36,19 @@ impl Wanted {
     }
 }
 
-/// A frame of a flow.
+/// A packet of a flow.
 #[derive(Debug)]
 pub struct Held {
     pub(super) id: Id,
-    pub(super) reference: FrameRef,
-    pub(super) data: Box<[u8]>,
+    pub(super) content: Content,
 }
 
-impl Held {
-    fn frame(&self) -> Frame<'_> {
-        let FrameRef { number, time, link, wire_len, .. } = self.reference;
-        Frame { number, time, link, wire_len, data: &self.data }
-    }
-
-    fn size(&self) -> usize {
-        self.data.len() + OVERHEAD
-    }
+/// What it came in.
+#[derive(Debug)]
+pub(super) enum Content {
+    Frame(Copied),
+    /// The frames of these numbers, which are known already.
+    Fragments(Box<[u64]>),
 }
 
 /// Packets being held and saved.
@@ -62,7 +57,8 @@ pub struct Keeping {
     saver: Saver,
     pub(super) wanted: Wanted,
     room: usize,
-    held: HashMap<Id, Vec<Held>>,
+    held: HashMap<Id, Vec<Copied>>,
+    pieces: Pieces,
     blocks: VecDeque<(Instant, Arc<Block>)>,
     comments: HashMap<u64, String>,
     bytes: usize,
@@ -82,6 +78,7 @@ impl Keeping {
             wanted,
             room,
             held: HashMap::new(),
+            pieces: Pieces::default(),
             blocks: VecDeque::new(),
             comments: HashMap::new(),
             bytes: 0,
@@ -103,20 +100,50 @@ impl Keeping {
         self.failed = self.failed.take().or(done.err());
     }
 
-    /// Takes a frame of a flow: `judged` says whether the flow is wanted, if that is known.
-    pub(super) fn frame(&mut self, held: Held, judged: Option<(bool, &FlowRecord<'_>)>) {
-        match judged {
-            Some((false, _)) => {}
-            Some((true, flow)) => {
-                let comment = comment(flow, held.reference.number);
-                self.save(&held.frame(), &comment);
-            }
-            None if self.bytes + held.size() > self.room => self.overflowed += 1,
-            None => {
-                self.bytes += held.size();
-                self.held.entry(held.id).or_default().push(held);
+    /// Takes a packet of a flow: `judged` says whether the flow is wanted, if that is known.
+    pub(super) fn packet(&mut self, Held { id, content }: Held, judged: Option<(bool, &FlowRecord<'_>)>) {
+        if judged.is_some_and(|(wanted, _)| !wanted) {
+            return;
+        }
+        let flow = judged.map(|(_, flow)| flow);
+        match content {
+            Content::Frame(frame) => self.frame(id, frame, flow),
+            Content::Fragments(numbers) => {
+                for number in numbers {
+                    match self.pieces.name(number) {
+                        Some(piece) => self.frame(id, piece, flow),
+                        None => self.overflowed += 1,
+                    }
+                }
             }
         }
+    }
+
+    /// Saves a frame of a flow that is wanted, or holds it where that is not known yet.
+    fn frame(&mut self, id: Id, frame: Copied, wanted: Option<&FlowRecord<'_>>) {
+        if let Some(flow) = wanted {
+            let frame = frame.frame();
+            self.save(&frame, &comment(flow, frame.number));
+        } else if self.has_room(frame.size()) {
+            self.bytes += frame.size();
+            self.held.entry(id).or_default().push(frame);
+        } else {
+            self.overflowed += 1;
+        }
+    }
+
+    /// Takes a frame with a fragment: packets may name it later.
+    pub(super) fn fragment(&mut self, piece: Copied) {
+        if self.has_room(piece.size()) {
+            self.pieces.add(piece);
+        }
+    }
+
+    /// Whether there is room for so many bytes. Fragments that nobody has named yet make way.
+    fn has_room(&mut self, size: usize) -> bool {
+        let over = |keeping: &Self| keeping.bytes + keeping.pieces.bytes() + size > keeping.room;
+        while over(self) && self.pieces.forget_oldest() {}
+        !over(self)
     }
 
     /// A flow is judged: what was held of it is saved or let go.
@@ -131,8 +158,7 @@ impl Keeping {
         for held in self.held.remove(&id).unwrap_or_default() {
             self.bytes -= held.size();
             if takes {
-                let comment = comment(flow, held.reference.number);
-                self.save(&held.frame(), &comment);
+                self.frame(id, held, Some(flow));
             }
         }
     }
@@ -147,6 +173,7 @@ impl Keeping {
     /// Saves what waited long enough, and hands it to the file system.
     pub(super) fn tick(&mut self) {
         while self.release(DELAY) {}
+        self.pieces.tick();
         if self.blocks.is_empty() {
             self.comments.clear();
         }

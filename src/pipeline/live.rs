@@ -5,14 +5,15 @@
 use super::board::Board;
 use super::event::Event;
 use super::intake::Intake;
-use super::keep::{Held, Keeping};
+use super::keep::{Content, Held, Keeping};
+use super::pieces::Copied;
 use super::run::{BUSY, Batch, Order, QUEUE, feed};
 use super::shard::{Change, Hashed, Shard};
 use super::shed::Shed;
 use super::taken::Taken;
 use super::{Control, Options};
 use crate::capture::{Block, CaptureError, Source};
-use crate::packet::Time;
+use crate::packet::{Payload, Time};
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -53,7 +54,9 @@ enum News {
         evicted: u64,
         hurried: u64,
     },
-    Frames(Vec<Held>),
+    Packets(Vec<Held>),
+    /// A frame with a fragment, before the packets that come of it.
+    Fragment(Copied),
     Block(Arc<Block>),
     /// What the capture thread of this number has taken so far.
     Taken(usize, Box<Taken>),
@@ -86,6 +89,7 @@ pub fn watch_live<'a, S: Source + 'static>(
     board.keeping = keeping;
     let (faults, done) = std::thread::scope(|scope| {
         let workers = options.workers.max(1);
+        let saves = options.keep.is_some_and(|wanted| !wanted.all);
         let (spent, emptied) = unbounded();
         let (news, incoming) = bounded(NEWS);
         let (hasher, shed) = (&hasher, &shed);
@@ -94,10 +98,9 @@ pub fn watch_live<'a, S: Source + 'static>(
                 let (sender, batches) = bounded(QUEUE);
                 let shard = Shard::live(options, workers, registry);
                 let (spent, news) = (spent.clone(), news.clone());
-                let keep = options.keep.is_some_and(|wanted| !wanted.all);
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
-                    work(shard, &batches, &spent, &news, shed, keep);
+                    work(shard, &batches, &spent, &news, shed, saves);
                 });
                 sender
             })
@@ -110,6 +113,11 @@ pub fn watch_live<'a, S: Source + 'static>(
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
                     let mut intake = Intake::new(Box::new(source), options, control, hasher);
+                    if saves {
+                        // Fails only if the board is gone, and then nobody wants it.
+                        let tell = |block: &_, frame: &_| drop(news.send(News::Fragment(Copied::new(block, frame))));
+                        intake.fragment = Some(Box::new(tell));
+                    }
                     let mut pace = Pace { number, told: Instant::now(), swept: Time(i64::MIN), news: &news };
                     let mut after = |intake: &mut Intake<'_>, lanes: &[_], block: &_| pace.after(intake, lanes, block);
                     feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, Some(shed), &mut after);
@@ -190,7 +198,12 @@ impl Keeper<'_> {
                     self.tick(board, observer)?;
                 }
             }
-            Some(News::Frames(frames)) => frames.into_iter().for_each(|held| board.keep(held)),
+            Some(News::Packets(packets)) => packets.into_iter().for_each(|held| board.keep(held)),
+            Some(News::Fragment(piece)) => {
+                if let Some(keeping) = &mut board.keeping {
+                    keeping.fragment(piece);
+                }
+            }
             Some(News::Block(block)) => {
                 if let Some(keeping) = &mut board.keeping {
                     keeping.block(block);
@@ -236,7 +249,7 @@ fn work(
     spent: &Sender<Vec<Hashed>>,
     board: &Sender<News>,
     shed: &Shed,
-    keep: bool,
+    saves: bool,
 ) {
     let tell = |shard: &mut Shard<'_>| {
         let (changes, evicted, hurried) = shard.news();
@@ -255,11 +268,11 @@ fn work(
                 tell(&mut shard);
             }
         }
-        if keep {
-            let frames: Vec<Held> =
+        if saves {
+            let packets: Vec<Held> =
                 batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet)).collect();
-            if !frames.is_empty() {
-                let _ = board.send(News::Frames(frames));
+            if !packets.is_empty() {
+                let _ = board.send(News::Packets(packets));
             }
         }
         if batches.len() > BUSY {
@@ -274,12 +287,17 @@ fn work(
     tell(&mut shard);
 }
 
-/// A copy of the packet's frame, if it may be wanted.
+/// What the packet came in, if it may be wanted.
 fn held(shard: &Shard<'_>, block: &Block, (hash, packet): &Hashed) -> Option<Held> {
     let id = shard.keeps(*hash, packet)?;
-    let place = block.frames.binary_search_by_key(&packet.frame, |frame| frame.number).ok()?;
-    let reference = *block.frames.get(place)?;
-    Some(Held { id, reference, data: block.frame(&reference).data.into() })
+    let content = match &packet.payload {
+        Payload::Joined(joined) => Content::Fragments(joined.frames.clone()),
+        Payload::Block(_) => {
+            let place = block.frames.binary_search_by_key(&packet.frame, |frame| frame.number).ok()?;
+            Content::Frame(Copied::new(block, block.frames.get(place)?))
+        }
+    };
+    Some(Held { id, content })
 }
 
 /// What is done now and then beside reading.

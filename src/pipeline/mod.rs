@@ -14,6 +14,7 @@ mod live;
 pub mod merge;
 mod moved;
 mod options;
+mod pieces;
 mod probing;
 mod questions;
 mod run;

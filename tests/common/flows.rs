@@ -89,7 +89,7 @@ pub fn read(path: &Path) -> Vec<Flow> {
 fn piece(packet: &Packet, block: &Block, originator: Endpoint) -> Piece {
     let data = match &packet.payload {
         Payload::Block(range) => block.bytes[range.start as usize..range.end as usize].to_vec(),
-        Payload::Owned(bytes) => bytes.to_vec(),
+        Payload::Joined(joined) => joined.bytes.to_vec(),
     };
     let dir = if packet.source == originator { Dir::Originator } else { Dir::Responder };
     Piece { frame: packet.frame, time: packet.time, dir, len: packet.wire_len as usize, data, tcp: packet.tcp }

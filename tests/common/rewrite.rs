@@ -125,7 +125,7 @@ impl Outcome {
     fn add(&mut self, packet: &Packet, block: &Block) {
         let payload = match &packet.payload {
             Payload::Block(range) => block.bytes[range.start as usize..range.end as usize].to_vec(),
-            Payload::Owned(bytes) => bytes.to_vec(),
+            Payload::Joined(joined) => joined.bytes.to_vec(),
         };
         self.packets.push(Seen {
             time: packet.time,
