@@ -5,13 +5,13 @@
 //! the same flows, as long as none of them was forgotten.
 
 use super::announced::{Heard, Offers};
+use super::ended::{Change, Ended, Standing};
 use super::event::{Event, Tell, Told};
 use super::keep::{Held, Keeping};
 use super::merge::{self, Company, Merged};
 use super::moved;
 use super::questions::{Arrivals, KNOWN, Questions};
 use super::scans::{Scans, Tried};
-use super::shard::{Change, Ended, Standing};
 use super::taken::Taken;
 use crate::flow::FlowKey;
 use crate::packet::Time;

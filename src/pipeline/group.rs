@@ -4,7 +4,7 @@
 //! each of the two multicast protocols has a group of its own (RFC 6762 section 3, RFC 4795 section 2), to which no other
 //! protocol's messages go.
 
-use super::shard::Ended;
+use super::ended::Ended;
 use crate::flow::Dir;
 use crate::packet::Ip;
 use crate::protocol::{Bits, Evidence, Family, evidence};

@@ -3,12 +3,13 @@
 //! Workers send what their flows come to; this thread keeps the board and calls the observer.
 
 use super::board::Board;
+use super::ended::Change;
 use super::event::Event;
 use super::intake::Intake;
 use super::keep::{Content, Held, Keeping};
 use super::pieces::Copied;
 use super::run::{BUSY, Batch, Order, QUEUE, feed};
-use super::shard::{Change, Hashed, Shard};
+use super::shard::{Hashed, Shard};
 use super::shed::Shed;
 use super::taken::Taken;
 use super::{Control, Options};

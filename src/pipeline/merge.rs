@@ -1,7 +1,7 @@
 //! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
 
+use super::ended::Ended;
 use super::probing::{Attempt, Outcome};
-use super::shard::Ended;
 use super::{announced, group, moved};
 use crate::flow::Dir;
 use crate::packet::{Endpoint, Transport, Tunnel};

@@ -5,6 +5,7 @@ pub mod board;
 mod claimed;
 mod decrypted;
 mod duplicate;
+mod ended;
 mod event;
 mod group;
 mod hidden;

@@ -38,6 +38,8 @@ pub struct Undecided {
     reader: Option<Reader>,
     decided_at: u64,
     payloads: u64,
+    /// How many of the payloads there were at the last assessment.
+    assessed: u64,
 }
 
 impl Undecided {
@@ -55,6 +57,7 @@ impl Undecided {
             reader: None,
             decided_at: 0,
             payloads: 0,
+            assessed: 0,
         }
     }
 
@@ -73,8 +76,9 @@ impl Undecided {
         let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
         let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
         self.concerned = self.concerned.union(&ask::may_read(data));
-        if new_shape || is_due(self.payloads) {
-            return self.assess(Some(newest));
+        // The first payload waits for the next: most flows are an exchange of two, and then all is asked once.
+        if self.payloads > 1 && (new_shape || is_due(self.payloads)) {
+            return self.assess(Some(newest), false);
         }
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
@@ -114,13 +118,14 @@ impl Undecided {
             // Who opened the connection with what is unknown now.
             self.waiting = [ProtocolSet::EMPTY; 2];
         }
-        // At the first bytes, and whenever their number passes a power of two from 16 on; where nobody saw the start many
-        // search for a boundary, so it is a power of four there.
+        // When both sides have spoken, and whenever the number of a side's bytes passes a power of two from 16 on; where
+        // nobody saw the start many search for a boundary, so it is a power of four there.
         let step = if stream.view().start_seen() { 2 } else { 4 };
+        let answers = before == 0 && after > 0 && !self.head.stream(dir.other()).is_empty();
         let passes = after >= 16 && before > 0 && before.ilog(step) < after.ilog(step);
         let full = after == STREAM_BYTES && before < after;
-        let due = more || grew && ((before == 0 && after > 0) || passes || full);
-        if due && self.assess(None) == Progress::Done {
+        let due = more || grew && (answers || passes || full);
+        if due && self.assess(None, false) == Progress::Done {
             return Progress::Done;
         }
         let closed = |dir| self.head.stream(dir).is_closed();
@@ -129,8 +134,15 @@ impl Undecided {
         if (closed(dir) && closed(dir.other())) || (closed(dir) && plenty) { Progress::Done } else { Progress::Open }
     }
 
-    /// Asks whom the payloads since the last assessment concern, and first of all whoever found something before.
-    fn assess(&mut self, newest: Option<Datagram<'_>>) -> Progress {
+    /// Asks about payloads that waited for more.
+    pub fn look(&mut self, ended: bool) -> Progress {
+        if self.payloads == self.assessed { Progress::Open } else { self.assess(None, ended) }
+    }
+
+    /// Asks whom the payloads since the last assessment concern: first whoever found something before, then those to whom
+    /// most flows belong, then the others.
+    fn assess(&mut self, newest: Option<Datagram<'_>>, ended: bool) -> Progress {
+        self.assessed = self.payloads;
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
@@ -138,10 +150,11 @@ impl Undecided {
         }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
         concerned = concerned.without(&found);
-        if !self.ask(&mut found, newest, false) {
-            self.ask(&mut concerned, newest, false);
-        }
-        self.concerned = concerned.union(&found);
+        let mut common = concerned.both(&ask::common());
+        let mut others = concerned.without(&common);
+        let whom = [&mut found, &mut common, &mut others];
+        let _ = whom.into_iter().any(|whom| self.ask(whom, newest, ended));
+        self.concerned = found.union(&common).union(&others);
         self.weigh()
     }
 
@@ -264,11 +277,6 @@ impl Undecided {
 
     /// The last word: asks once more if the flow ended, and concludes. It counts of `claimed` whether they exclude it.
     pub fn conclude(&mut self, ended: bool, claimed: ProtocolSet) -> Decision {
-        let unseen = std::mem::take(&mut self.concerned);
-        if ended && unseen != ProtocolSet::EMPTY {
-            self.ask(&mut unseen.union(&self.found()), None, true);
-            self.weigh();
-        }
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
         if self.band.is_none() {
             let mut rest = ask::expected();
@@ -290,7 +298,7 @@ impl Undecided {
 
 /// Whether a UDP flow is assessed at its `n`th payload.
 fn is_due(n: u64) -> bool {
-    matches!(n, 1 | 2 | 3 | 4 | 6 | 8 | 12 | 16 | 24 | 32) || (n >= 64 && n.is_power_of_two())
+    n > 1 && n.is_power_of_two()
 }
 
 #[cfg(test)]
@@ -300,6 +308,6 @@ mod tests {
     #[test]
     fn assessments_thin_out() {
         let due: Vec<u64> = (1..=300).filter(|&n| is_due(n)).collect();
-        assert_eq!(due, [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256]);
+        assert_eq!(due, [2, 4, 8, 16, 32, 64, 128, 256]);
     }
 }

@@ -35,6 +35,18 @@ static HEED_END: LazyLock<ProtocolSet> =
 static EXPECTED: LazyLock<ProtocolSet> =
     LazyLock::new(|| super::announce::EXPECTED.iter().filter_map(|name| super::index(name)).collect());
 
+/// Who is asked before the others, since most flows are theirs: once one of them is certain and can learn nothing more,
+/// nobody else is asked.
+const COMMON: &[&str] = &["dns", "http", "tls", "quic", "ssh", "smb", "ntp", "smtp", "ftp", "mqtt"];
+
+static IS_COMMON: LazyLock<ProtocolSet> =
+    LazyLock::new(|| COMMON.iter().filter_map(|name| super::index(name)).collect());
+
+/// Who is asked before the others.
+pub fn common() -> ProtocolSet {
+    *IS_COMMON
+}
+
 /// Whose exclusion counts of every flow without a name.
 pub fn expected() -> ProtocolSet {
     *EXPECTED

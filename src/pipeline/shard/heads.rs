@@ -1,0 +1,108 @@
+//! The heads of a worker's undecided flows, and the memory they may hold.
+
+use super::slot::{Closed, Slot, Stage};
+use crate::flow::{Dir, FlowKey, Table};
+use crate::pipeline::Options;
+use crate::pipeline::claimed::Claimed;
+use crate::pipeline::undecided::Undecided;
+use crate::registry::Registry;
+use std::collections::VecDeque;
+
+/// How many heads wait for another flow at a time, and how large they may be, bytes.
+const SPARE: usize = 256;
+const SPARE_BYTES: usize = 8192;
+
+#[derive(Clone, Debug)]
+pub(super) struct Heads<'a> {
+    claimed: Claimed<'a>,
+    /// Bytes held, and how many may be.
+    pub(super) memory: usize,
+    limit: usize,
+    /// The places of flows that were opened, each with the first frame, in this order.
+    opened: VecDeque<(usize, u64)>,
+    /// Heads that no flow needs any more, in the boxes in which they go back into a slot.
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Undecided>>,
+}
+
+impl<'a> Heads<'a> {
+    pub(super) fn new(options: &Options, shards: usize, registry: &'a Registry) -> Self {
+        Self {
+            claimed: Claimed::new(registry, options.exhaustive),
+            memory: 0,
+            limit: options.head_memory / shards.max(1),
+            opened: VecDeque::new(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// A head for the flow at `place`, whose first payload came.
+    pub(super) fn open(&mut self, place: usize, slot: &mut Slot) {
+        let transport = slot.flow.key.transport;
+        let mut undecided = match self.spare.pop() {
+            Some(mut spare) => {
+                spare.reuse(transport);
+                spare
+            }
+            None => Box::new(Undecided::new(transport)),
+        };
+        for dir in Dir::BOTH {
+            if let Some(sequence) = slot.flow.syn(dir) {
+                undecided.open(dir, sequence);
+            }
+        }
+        self.memory += undecided.memory();
+        slot.stage = Stage::Open(undecided);
+        self.note(place, slot);
+    }
+
+    /// Notes that an open flow lies at `place`.
+    pub(super) fn note(&mut self, place: usize, slot: &Slot) {
+        self.opened.push_back((place, slot.flow.first_frame));
+    }
+
+    /// The flow that was opened first of all that still are, if the heads hold too much.
+    pub(super) fn excess(&mut self, table: &Table<Slot>) -> Option<usize> {
+        let open = |&(place, first_frame): &(usize, u64)| {
+            table.get(place).is_some_and(|slot| slot.flow.first_frame == first_frame && slot.is_open())
+        };
+        // Entries of flows that were closed in the meantime are dropped now and then.
+        if self.opened.len() > 2 * table.len() + 64 {
+            self.opened.retain(open);
+        }
+        while self.memory > self.limit {
+            let oldest = self.opened.pop_front()?;
+            if open(&oldest) {
+                return Some(oldest.0);
+            }
+        }
+        None
+    }
+
+    /// Concludes what an open flow is by what was seen, and takes its head back.
+    pub(super) fn conclude(&mut self, slot: &mut Slot, ended: bool) {
+        let Stage::Open(undecided) = &mut slot.stage else { return };
+        undecided.look(ended);
+        slot.overhear();
+        let Stage::Open(mut undecided) = std::mem::replace(&mut slot.stage, Stage::Silent) else { return };
+        let memory = undecided.memory();
+        self.memory = self.memory.saturating_sub(memory);
+        slot.stage = Stage::Closed(self.judge(&mut undecided, &slot.flow.key, ended));
+        if self.spare.len() < SPARE && memory <= SPARE_BYTES {
+            self.spare.push(undecided);
+        }
+    }
+
+    /// What the flow is by all assessments.
+    pub(super) fn judge(&mut self, undecided: &mut Undecided, key: &FlowKey, ended: bool) -> Closed {
+        let complete = undecided.complete(key.transport);
+        let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
+        let decision = Box::new(undecided.conclude(ended, self.claimed.of(key)));
+        Closed { decision, complete, lossy, wanted: false }
+    }
+
+    /// Frees what waits for another flow.
+    pub(super) fn trim(&mut self) {
+        self.spare.clear();
+    }
+}

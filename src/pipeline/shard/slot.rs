@@ -1,0 +1,78 @@
+//! What a worker holds of a flow.
+
+use crate::flow::{Dir, Flow, FlowKey, Keyed};
+use crate::packet::Packet;
+use crate::pipeline::announced::Heard;
+use crate::pipeline::ended::Ended;
+use crate::pipeline::undecided::Undecided;
+use crate::protocol::Decision;
+
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) flow: Flow,
+    pub(super) stage: Stage,
+    pub(super) heard: Option<Box<Heard>>,
+}
+
+/// How far recognition came.
+#[derive(Clone, Debug)]
+pub(super) enum Stage {
+    /// No payload yet.
+    Silent,
+    /// Recognisers are being asked.
+    Open(Box<Undecided>),
+    /// Decided or given up: nobody is asked any more.
+    Closed(Closed),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Closed {
+    pub(super) decision: Box<Decision>,
+    pub(super) complete: bool,
+    pub(super) lossy: [bool; 2],
+    /// Its packets are to be saved.
+    pub(super) wanted: bool,
+}
+
+impl Keyed for Slot {
+    fn key(&self) -> &FlowKey {
+        &self.flow.key
+    }
+}
+
+impl Slot {
+    pub(super) fn new(key: FlowKey, packet: &Packet, from_low: bool) -> Self {
+        Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open(_))
+    }
+
+    /// Once the flow is called something that announces ports: reads what the payloads announce that were kept until then.
+    pub(super) fn overhear(&mut self) -> bool {
+        let (None, Stage::Open(undecided)) = (&self.heard, &self.stage) else { return false };
+        self.heard = undecided.reader().map(|reader| Box::new(Heard::so_far(undecided, reader)));
+        self.heard.is_some()
+    }
+
+    /// Reads what a payload announces, if the flow announces anything. How many announcements are new.
+    pub(super) fn listen(&mut self, packet: &Packet, dir: Dir, payload: &[u8]) -> usize {
+        let first = self.overhear();
+        let Some(heard) = &mut self.heard else { return 0 };
+        // The packet may be among what was kept.
+        let known = first && heard.has(packet.frame);
+        let said = if known { 0 } else { heard.listen(packet, dir, payload) };
+        if first { heard.len() } else { said }
+    }
+
+    /// What the flow came to.
+    pub(super) fn ended(self) -> Ended {
+        let Self { flow, stage, heard } = self;
+        let Stage::Closed(closed) = stage else {
+            return Ended { flow, decision: None, complete: false, lossy: [false; 2], heard };
+        };
+        let complete = closed.complete && !flow.cut();
+        Ended { flow, decision: Some(closed.decision), complete, lossy: closed.lossy, heard }
+    }
+}
