@@ -34,6 +34,7 @@ impl Dir {
     pub const BOTH: [Self; 2] = [Self::Originator, Self::Responder];
 
     /// The opposite direction.
+    #[inline]
     pub fn other(self) -> Self {
         match self {
             Self::Originator => Self::Responder,
@@ -42,6 +43,7 @@ impl Dir {
     }
 
     /// The element of `pair` that belongs to this direction.
+    #[inline]
     pub fn of<T>(self, pair: &[T; 2]) -> &T {
         let [originator, responder] = pair;
         match self {
@@ -51,6 +53,7 @@ impl Dir {
     }
 
     /// The element of `pair` that belongs to this direction, to be changed.
+    #[inline]
     pub fn of_mut<T>(self, pair: &mut [T; 2]) -> &mut T {
         let [originator, responder] = pair;
         match self {
@@ -81,6 +84,7 @@ pub struct Datagram<'a> {
 
 impl Datagram<'_> {
     /// Whether `bytes` is the whole payload.
+    #[inline]
     pub fn is_whole(&self) -> bool {
         self.bytes.len() == self.len
     }
@@ -193,6 +197,7 @@ impl HeadBuf {
     }
 
     /// UDP or TCP.
+    #[inline]
     pub fn transport(&self) -> Transport {
         self.transport
     }
@@ -203,6 +208,7 @@ impl HeadBuf {
     }
 
     /// The TCP stream of `dir`.
+    #[inline]
     pub fn stream(&self, dir: Dir) -> &StreamBuf {
         dir.of(&self.streams)
     }
@@ -247,6 +253,7 @@ pub struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// UDP or TCP. A UDP head has datagrams, a TCP head has streams.
+    #[inline]
     pub fn transport(&self) -> Transport {
         self.buf.transport
     }
@@ -289,6 +296,7 @@ impl<'a> Head<'a> {
     }
 
     /// The first bytes of a TCP direction.
+    #[inline]
     pub fn stream(&self, dir: Dir) -> Stream<'a> {
         self.buf.stream(dir).view()
     }

@@ -192,6 +192,7 @@ impl StreamBuf {
     }
 
     /// Whether there are none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -215,6 +216,7 @@ impl StreamBuf {
     }
 
     /// The view for recognisers.
+    #[inline]
     pub fn view(&self) -> Stream<'_> {
         Stream { buf: self }
     }
@@ -228,11 +230,13 @@ pub struct Stream<'a> {
 
 impl<'a> Stream<'a> {
     /// The contiguous bytes.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         &self.buf.bytes
     }
 
     /// Whether the first of them is the first of the connection (the SYN was seen).
+    #[inline]
     pub fn start_seen(&self) -> bool {
         self.buf.start_seen
     }
@@ -268,6 +272,7 @@ impl<'a> Stream<'a> {
     }
 
     /// The frame that carried the byte at `offset`, and its time.
+    #[inline]
     pub fn origin(&self, offset: usize) -> Option<(u64, Time)> {
         let after = self.buf.origins.partition_point(|o| o.offset as usize <= offset);
         self.buf.origins.get(after.checked_sub(1)?).map(|o| (o.frame, o.time))

@@ -100,20 +100,11 @@ impl Undecided {
         if grew {
             self.concerned = ProtocolSet::EVERYBODY;
         }
-        let stream = self.head.stream(dir);
         if before == 0 {
             *dir.of_mut(&mut self.waiting) = ProtocolSet::EMPTY;
+            self.heed_opening(dir);
         }
-        if before == 0 && Dir::BOTH.iter().all(|&dir| self.head.stream(dir).view().start_seen()) {
-            let opened = ask::opened(dir, stream.view().bytes());
-            self.excluded = self.excluded.union(&opened.excluded);
-            // What the other side's bytes were taken for, this side's may rule out.
-            self.findings.retain(|(n, _)| !opened.excluded.contains(*n));
-            if self.head.stream(dir.other()).is_empty() {
-                let waiting = dir.other().of_mut(&mut self.waiting);
-                *waiting = waiting.union(&opened.waiting);
-            }
-        }
+        let stream = self.head.stream(dir);
         if stream.view().restarted() != restarted {
             // Who opened the connection with what is unknown now.
             self.waiting = [ProtocolSet::EMPTY; 2];
@@ -132,6 +123,27 @@ impl Undecided {
         let total = |dir| self.head.stream(dir).view().total();
         let plenty = Dir::BOTH.iter().map(|&d| total(d)).sum::<u64>() > 32 * STREAM_BYTES as u64;
         if (closed(dir) && closed(dir.other())) || (closed(dir) && plenty) { Progress::Done } else { Progress::Open }
+    }
+
+    /// Takes what the first bytes of `dir` tell.
+    fn heed_opening(&mut self, dir: Dir) {
+        let (this, other) = (self.head.stream(dir).view(), self.head.stream(dir.other()).view());
+        let seen = this.start_seen();
+        if other.start_seen() != seen {
+            return;
+        }
+        let opened = ask::opened(dir, seen, this.bytes());
+        self.excluded = self.excluded.union(&opened.excluded);
+        // What the other side's bytes were taken for, this side's may rule out.
+        self.findings.retain(|(n, _)| !opened.excluded.contains(*n));
+        if other.bytes().is_empty() {
+            let waiting = dir.other().of_mut(&mut self.waiting);
+            *waiting = waiting.union(&opened.waiting);
+        } else if !seen {
+            // Whoever makes nothing of either side's bytes makes nothing of both.
+            let never = opened.waiting.both(&ask::opened(dir.other(), seen, other.bytes()).waiting);
+            self.waiting.iter_mut().for_each(|waiting| *waiting = waiting.union(&never));
+        }
     }
 
     /// Asks about payloads that waited for more.

@@ -81,41 +81,43 @@ pub fn beside(place: usize) -> ProtocolSet {
 pub struct Opened {
     /// Who excludes a connection in which this side begins so.
     pub excluded: ProtocolSet,
-    /// Who waits for the other side, if it has said nothing yet.
+    /// Who makes nothing of it and waits for the other side, if that has said nothing yet.
     pub waiting: ProtocolSet,
 }
 
-/// Per direction and first byte, and per direction and first two bytes: what they tell, found out when it is first wanted.
-type Openings = Vec<OnceLock<Box<Opened>>>;
-static BY_FIRST: LazyLock<Openings> = LazyLock::new(|| std::iter::repeat_with(OnceLock::new).take(2 << 8).collect());
-static BY_TWO: LazyLock<Openings> = LazyLock::new(|| std::iter::repeat_with(OnceLock::new).take(2 << 16).collect());
+/// What the first byte of a side tells, and what it tells with each second one, found out when it is first wanted.
+struct Row {
+    first: Opened,
+    second: [OnceLock<Box<Opened>>; 256],
+}
 
-/// What it tells that `dir` opened a connection, seen from its SYN, with `bytes`; at least one.
+/// Per direction and first byte, of connections joined in the middle and then of those seen from their SYN.
+static ROWS: [OnceLock<Box<Row>>; 4 << 8] = [const { OnceLock::new() }; 4 << 8];
+
+/// What it tells that `dir` begins with `bytes` in a connection of which both SYNs were seen, or none.
 ///
 /// Whoever excludes a connection on its first bytes excludes it whatever follows, so every recogniser is asked about each
 /// pair of bytes only once.
-pub fn opened(dir: Dir, bytes: &[u8]) -> Opened {
-    match bytes {
-        [] => Opened::default(),
-        [first] => by_first(dir, *first),
-        [first, second, ..] => {
-            let place = (*dir.of(&[0, 1 << 16])) | usize::from(*first) << 8 | usize::from(*second);
-            let ask = || Box::new(probe(dir, &[*first, *second], by_first(dir, *first)));
-            BY_TWO.get(place).map_or_else(Opened::default, |known| **known.get_or_init(ask))
-        }
+pub fn opened(dir: Dir, seen: bool, bytes: &[u8]) -> Opened {
+    let Some((first, rest)) = bytes.split_first() else { return Opened::default() };
+    let place = usize::from(seen) << 9 | *dir.of(&[0, 1 << 8]) | usize::from(*first);
+    let Some(row) = ROWS.get(place) else { return Opened::default() };
+    let row = row.get_or_init(|| {
+        let first = probe(dir, seen, &[*first], Opened::default());
+        Box::new(Row { first, second: [const { OnceLock::new() }; 256] })
+    });
+    match rest.first().and_then(|second| Some((row.second.get(usize::from(*second))?, second))) {
+        Some((known, second)) => **known.get_or_init(|| Box::new(probe(dir, seen, &[*first, *second], row.first))),
+        None => row.first,
     }
 }
 
-fn by_first(dir: Dir, byte: u8) -> Opened {
-    let place = (*dir.of(&[0, 1 << 8])) | usize::from(byte);
-    let ask = || Box::new(probe(dir, &[byte], Opened { excluded: strangers(Transport::Tcp), ..Opened::default() }));
-    BY_FIRST.get(place).map_or_else(Opened::default, |known| **known.get_or_init(ask))
-}
-
 /// Asks whom `known` leaves.
-fn probe(dir: Dir, bytes: &[u8], known: Opened) -> Opened {
+fn probe(dir: Dir, seen: bool, bytes: &[u8], known: Opened) -> Opened {
     let mut head = HeadBuf::new(Transport::Tcp);
-    Dir::BOTH.iter().for_each(|&dir| head.stream_mut(dir).open(0));
+    if seen {
+        Dir::BOTH.iter().for_each(|&dir| head.stream_mut(dir).open(0));
+    }
     head.stream_mut(dir).push(1, 1, Time(0), bytes.len(), bytes);
     let mut opened = known;
     for (n, protocol) in ALL.iter().enumerate() {
@@ -148,7 +150,7 @@ pub fn heed_end() -> ProtocolSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Dir;
+    use crate::flow::{Dir, Stream};
     use crate::protocol::{index, replay};
 
     #[test]
@@ -176,7 +178,7 @@ mod tests {
                 if streams.iter().any(|s| !s.start_seen() || s.bytes().is_empty()) {
                     continue;
                 }
-                let both = Dir::BOTH.map(|dir| opened(dir, dir.of(&streams).bytes()).excluded);
+                let both = Dir::BOTH.map(|dir| opened(dir, true, dir.of(&streams).bytes()).excluded);
                 for n in both.iter().fold(ProtocolSet::EMPTY, |all, one| all.union(one)).iter() {
                     tested += 1;
                     if ALL.get(n).is_some_and(|p| replay::finding(*p, &flow).is_some()) {
@@ -186,6 +188,55 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "excluded by two bytes, and found: {wrong:#?}");
+        assert!(tested > 1000, "only {tested}");
+    }
+
+    /// Both sides, or one and nothing of the other, cut off before one of their first segments.
+    fn joined_in_the_middle(streams: &[Stream<'_>; 2]) -> Vec<HeadBuf> {
+        let starts = |s: &Stream<'_>| s.starts().take(4).chain([s.bytes().len()]).collect::<Vec<_>>();
+        let [a, b] = streams.each_ref().map(starts);
+        let places = a.iter().flat_map(|from| b.iter().map(move |to| [*from, *to]));
+        places
+            .map(|places| {
+                let mut buf = HeadBuf::new(Transport::Tcp);
+                for dir in Dir::BOTH {
+                    let (place, stream) = (*dir.of(&places), dir.of(streams));
+                    for (start, end) in stream.starts().zip(stream.starts().skip(1).chain([stream.bytes().len()])) {
+                        let data = &stream.bytes()[start..end];
+                        if start >= place {
+                            buf.stream_mut(dir).push(start as u32, 1, Time(0), data.len(), data);
+                        }
+                    }
+                }
+                buf
+            })
+            .collect()
+    }
+
+    #[test]
+    fn who_makes_nothing_of_the_first_bytes_in_the_middle_finds_nothing_in_the_whole() {
+        let (mut tested, mut wrong) = (0, Vec::new());
+        for path in replay::captures() {
+            for flow in replay::flows(&path).iter().take(20) {
+                let streams = Dir::BOTH.map(|dir| flow.buf.view(None, true).stream(dir));
+                for buf in joined_in_the_middle(&streams) {
+                    let head = buf.view(None, true);
+                    let told = Dir::BOTH.map(|dir| opened(dir, false, head.stream(dir).bytes()));
+                    let nothing = match told.each_ref().map(|t| t.waiting) {
+                        [a, b] if Dir::BOTH.iter().all(|&dir| !head.stream(dir).bytes().is_empty()) => a.both(&b),
+                        [a, b] => a.union(&b),
+                    };
+                    for n in told.iter().fold(nothing, |all, one| all.union(&one.excluded)).iter() {
+                        tested += 1;
+                        if ALL.get(n).is_some_and(|p| matches!(p.assess(&head), Assessment::Recognised(_))) {
+                            wrong.push((ALL[n].name(), path.clone()));
+                        }
+                    }
+                }
+            }
+        }
+        wrong.dedup();
+        assert!(wrong.is_empty(), "nothing by two bytes, and found: {wrong:#?}");
         assert!(tested > 1000, "only {tested}");
     }
 

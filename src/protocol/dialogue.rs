@@ -73,7 +73,7 @@ pub(super) enum Opening {
     /// Nothing against the protocol, and nothing for it.
     Neutral,
     /// This protocol.
-    Spoken(Said),
+    Spoken(Box<Said>),
 }
 
 /// What a side said.
@@ -135,14 +135,14 @@ impl Said {
 
 impl From<Said> for Opening {
     fn from(said: Said) -> Self {
-        Self::Spoken(said)
+        Self::Spoken(Box::new(said))
     }
 }
 
 impl Opening {
     /// `said`, or foreign if there is none.
     pub(super) fn or_foreign(said: Option<Said>) -> Self {
-        said.map_or(Self::Foreign, Self::Spoken)
+        said.map_or(Self::Foreign, Self::from)
     }
 
     fn is_decided(&self) -> bool {
@@ -177,53 +177,66 @@ pub(super) fn assess<D: Dialogue>(protocol: &D, head: &Head<'_>) -> Assessment {
     if head.transport() != Transport::Tcp {
         return Assessment::Excluded;
     }
-    let [originator, responder] = Dir::BOTH.map(|dir| head.stream(dir));
+    let (originator, responder) = (head.stream(Dir::Originator), head.stream(Dir::Responder));
     if originator.bytes().is_empty() && responder.bytes().is_empty() {
         return Assessment::NotNow;
     }
-    let forward = converse(protocol, &originator, &responder, Dir::Responder);
+    let forward = converse(protocol, originator, responder, Dir::Responder);
     if originator.start_seen() || responder.start_seen() {
         return forward;
     }
     // Nobody saw who opened the connection, so the roles may be the other way round.
-    let backward = converse(protocol, &responder, &originator, Dir::Originator);
-    match (forward, backward) {
-        (Assessment::Recognised(f), Assessment::Recognised(b)) if b.bits() > f.bits() => Assessment::Recognised(b),
-        (Assessment::Recognised(found), _) | (_, Assessment::Recognised(found)) => Assessment::Recognised(found),
-        (Assessment::Never, Assessment::Never) => Assessment::Never,
-        (Assessment::Until(side), Assessment::Until(same)) if side == same => Assessment::Until(side),
+    let backward = converse(protocol, responder, originator, Dir::Originator);
+    match (&forward, &backward) {
+        (Assessment::Recognised(f), Assessment::Recognised(b)) if b.bits() > f.bits() => backward,
+        (Assessment::Recognised(_), _) | (Assessment::Never, Assessment::Never) => forward,
+        (_, Assessment::Recognised(_)) => backward,
+        (Assessment::Until(side), Assessment::Until(same)) if side == same => forward,
         _ => Assessment::NotNow,
     }
 }
 
 /// Judges one distribution of the roles.
-fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>, serves: Dir) -> Assessment {
-    let hear = |stream: &Stream<'_>, role: Role| match (stream.bytes(), role) {
-        ([], _) => Opening::Short,
-        (bytes, Role::Client) => protocol.client(bytes),
-        (bytes, Role::Server) => protocol.server(bytes, client.bytes()),
+fn converse<D: Dialogue>(protocol: &D, client: Stream<'_>, server: Stream<'_>, serves: Dir) -> Assessment {
+    let (question, answer) = (client.bytes(), server.bytes());
+    let answered = match answer {
+        [] => Opening::Short,
+        _ => match protocol.server(answer, question) {
+            Opening::Foreign if !server.start_seen() => protocol.joined(&server.into(), Role::Server, question),
+            opening => opening,
+        },
     };
-    let said = |stream: &Stream<'_>, role: Role, other: &Stream<'_>| match hear(stream, role) {
-        Opening::Foreign if !stream.start_seen() => protocol.joined(&(*stream).into(), role, other.bytes()),
-        opening => opening,
+    if !D::FORGIVING && server.start_seen() && matches!(answered, Opening::Foreign) {
+        return Assessment::Excluded;
+    }
+    let asked = match question {
+        [] => Opening::Short,
+        _ => match protocol.client(question) {
+            Opening::Foreign if !client.start_seen() => protocol.joined(&client.into(), Role::Client, answer),
+            opening => opening,
+        },
     };
-    let asked = said(client, Role::Client, server);
-    let answered = said(server, Role::Server, client);
-    let mut against = None;
-    if server.start_seen() && matches!(answered, Opening::Foreign) {
-        if !D::FORGIVING || matches!(asked, Opening::Foreign) {
-            return Assessment::Excluded;
+    match (asked, answered) {
+        // What a side said is something else, whatever follows; only the other side can say more.
+        (Opening::Foreign, Opening::Foreign) if server.start_seen() => Assessment::Excluded,
+        (Opening::Foreign, Opening::Foreign) => Assessment::Never,
+        (Opening::Foreign, _) if answer.is_empty() => Assessment::Until(serves),
+        (_, Opening::Foreign) if question.is_empty() => Assessment::Until(serves.other()),
+        (
+            Opening::Short | Opening::Neutral | Opening::Foreign,
+            Opening::Short | Opening::Neutral | Opening::Foreign,
+        ) => Assessment::NotNow,
+        (asked, answered) => {
+            let finding = find(asked, answered, client, server, serves);
+            Assessment::Recognised(Finding { server: (!D::SYMMETRIC).then_some(serves), ..finding })
         }
-        against = server.origin(0).map(|(frame, _)| frame);
     }
-    // What a side said is something else, whatever follows; only the other side can say more.
-    match (&asked, &answered) {
-        (Opening::Foreign, Opening::Foreign) => return Assessment::Never,
-        (Opening::Foreign, _) if server.bytes().is_empty() => return Assessment::Until(serves),
-        (_, Opening::Foreign) if client.bytes().is_empty() => return Assessment::Until(serves.other()),
-        _ => {}
-    }
+}
+
+/// What was said, as a finding.
+fn find(asked: Opening, answered: Opening, client: Stream<'_>, server: Stream<'_>, serves: Dir) -> Finding {
     let settled = asked.is_decided() && answered.is_decided();
+    let against = matches!(answered, Opening::Foreign) && server.start_seen();
     let mut finding = Finding { settled, ..Finding::default() };
     // The server's form decides, so its variant comes last.
     for (opening, stream, dir) in [(asked, client, serves.other()), (answered, server, serves)] {
@@ -238,15 +251,11 @@ fn converse<D: Dialogue>(protocol: &D, client: &Stream<'_>, server: &Stream<'_>,
             text: item.text,
         }));
     }
-    if finding.evidence.is_empty() {
-        return Assessment::NotNow;
-    }
-    if let Some(frame) = against {
+    if let Some((frame, _)) = server.origin(0).filter(|_| against) {
         let text = "the server's answer is something else".into();
         finding.evidence.push(Evidence { family: &FOREIGN_ANSWER, bits: Bits::whole(-10), frames: vec![frame], text });
     }
-    finding.server = (!D::SYMMETRIC).then_some(serves);
-    Assessment::Recognised(finding)
+    finding
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ impl Dialogue for Finger {
 
     /// A line with a name, which proves nothing.
     fn client(&self, bytes: &[u8]) -> Opening {
-        if text::is_text(bytes) && bytes.len() < 256 { Opening::Neutral } else { Opening::Foreign }
+        if bytes.len() < 256 && text::is_text(bytes) { Opening::Neutral } else { Opening::Foreign }
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {

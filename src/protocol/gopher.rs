@@ -15,7 +15,7 @@ impl Dialogue for Gopher {
 
     /// A selector, which proves nothing.
     fn client(&self, bytes: &[u8]) -> Opening {
-        if text::is_text(bytes) && bytes.len() < 512 { Opening::Neutral } else { Opening::Foreign }
+        if bytes.len() < 512 && text::is_text(bytes) { Opening::Neutral } else { Opening::Foreign }
     }
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {

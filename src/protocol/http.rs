@@ -75,16 +75,17 @@ impl Dialogue for Http {
         }
         match (text::start(bytes, b"HTTP/1."), bytes.get(7..)) {
             (Start::Same, Some([minor @ b'0'..=b'9', b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..])) => {
-                if tls::asks_for_tls(bytes) {
+                let bad_request = [*a, *b, *c] == *b"400";
+                if bad_request && tls::asks_for_tls(bytes) {
                     // An apology in HTTP for not being HTTP.
                     return Opening::Foreign;
                 }
-                let code = String::from_utf8_lossy(&[*a, *b, *c]).into_owned();
-                let head_is_there = text::contains(bytes, b"\r\n\r\n");
-                let unfinished = if code == "400" { bytes.len() < 1024 } else { !head_is_there && bytes.len() < 2048 };
+                let code = [*a, *b, *c].map(char::from).iter().collect::<String>();
+                let ([server], whole) = text::fields(bytes, ["Server"]);
+                let unfinished = if bad_request { bytes.len() < 1024 } else { !whole && bytes.len() < 2048 };
                 Said::new(&STATUS, 32, format!("status line with code {code}"))
                     .variant(if *minor == b'0' { "1.0" } else { "1.1" })
-                    .detail("server", text::field(bytes, "Server"))
+                    .detail("server", server)
                     .unfinished(unfinished)
                     .into()
             }
@@ -101,20 +102,23 @@ impl Http {
     /// that does not exist, no status line at all (RFC 1945 section 5).
     fn malformed(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let start = bytes.get(..bytes.len().min(16)).unwrap_or_default();
+        let document = [&b"<html"[..], b"<!doctype html"]
+            .iter()
+            .any(|tag| text::start_any_case(bytes.trim_ascii_start(), tag) == Start::Same);
+        let status = text::contains(start, b"HTTP/");
+        if !status && !document {
+            return Opening::Foreign;
+        }
         let asked = !client.is_empty() && matches!(self.client(client), Opening::Spoken(_));
-        let document = text::start_any_case(bytes.trim_ascii_start(), b"<html") == Start::Same
-            || text::start_any_case(bytes.trim_ascii_start(), b"<!doctype html") == Start::Same;
-        match text::contains(start, b"HTTP/") {
+        match status {
             true if asked => {
                 Said::new(&STATUS, 16, "a status line that is not well-formed").variant("malformed").into()
             }
             // The beginning is HTTP's own, whatever became of the rest.
             true => Opening::Neutral,
             // The client's half may yet come: captures put packets of the two directions in the wrong order.
-            false if client.is_empty() && document => Opening::Short,
-            false if asked && document => {
-                Said::new(&DOCUMENT, 8, "an HTML document without a status line").variant("0.9").into()
-            }
+            false if client.is_empty() => Opening::Short,
+            false if asked => Said::new(&DOCUMENT, 8, "an HTML document without a status line").variant("0.9").into(),
             false => Opening::Foreign,
         }
     }
@@ -148,12 +152,8 @@ fn request(bytes: &[u8]) -> Option<Said> {
         }
         None => return None,
     };
-    let complete = text::lines(bytes).any(<[u8]>::is_empty);
-    Some(
-        said.detail("host", text::field(bytes, "Host"))
-            .detail("user-agent", text::field(bytes, "User-Agent"))
-            .unfinished(!complete && bytes.len() < 2048),
-    )
+    let ([host, agent], whole) = text::fields(bytes, ["Host", "User-Agent"]);
+    Some(said.detail("host", host).detail("user-agent", agent).unfinished(!whole && bytes.len() < 2048))
 }
 
 #[cfg(test)]

@@ -122,8 +122,11 @@ impl Packet<'_> {
         let length = self.length;
         let bits = match (self.first, role) {
             (0x30..=0x3d, _) if self.first & 6 != 6 => {
-                let topic = be16(self.body, 0).filter(|n| (1..=length.saturating_sub(2)).contains(n))?;
-                let topic = self.body.get(2..2 + topic)?;
+                let Some(topic) = be16(self.body, 0) else { return (self.body.len() < length).then_some(0) };
+                if !(1..=length.saturating_sub(2)).contains(&topic) {
+                    return None;
+                }
+                let Some(topic) = self.body.get(2..2 + topic) else { return Some(0) };
                 topic.iter().all(|b| matches!(b, 0x20..=0x7e | 0x80..)).then_some(if topic.len() > 3 {
                     10
                 } else {

@@ -128,10 +128,7 @@ impl Dialogue for OverTcp {
                     (Some(_), _) => ("client requests a connection with an RDP cookie", user),
                     (None, true) => ("client requests a connection with an RDP negotiation request", None),
                     // Old clients send neither; what follows is T.125 with the GCC key (MS-RDPBCGR 2.2.1.3).
-                    (None, false) => match conference(bytes) {
-                        Opening::Spoken(said) => return said.into(),
-                        opening => return opening,
-                    },
+                    (None, false) => return conference(bytes),
                 };
                 Said::new(&REQUEST, 26, said).detail("cookie", name).into()
             }

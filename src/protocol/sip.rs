@@ -70,16 +70,16 @@ impl Protocol for Sip {
 }
 
 fn over_tcp(head: &Head<'_>) -> Assessment {
-    let streams = Dir::BOTH.map(|dir| head.stream(dir));
-    let messages = streams.map(|s| match s.bytes() {
-        [b'A'..=b'Z', b'A'..=b'Z', ..] => Message::new(s.bytes()),
-        _ => None,
-    });
+    let streams = [head.stream(Dir::Originator), head.stream(Dir::Responder)];
     // Some answer a request of HTTP as if it had been SIP's; it was not.
     let http = |s: &Stream<'_>| text::line(s.bytes()).is_some_and(|(line, _)| line.ends_with(b" HTTP/1.1"));
     if streams.iter().any(http) {
         return Assessment::Excluded;
     }
+    let messages = streams.map(|s| match s.bytes() {
+        [b'A'..=b'Z', b'A'..=b'Z', ..] => Message::new(s.bytes()),
+        _ => None,
+    });
     if messages.iter().all(Option::is_none) {
         let foreign = |b: &[u8]| {
             b.first().is_some_and(|b| !b.is_ascii_uppercase() && !matches!(b, b'\r' | b'\n')) || b.len() > 2000

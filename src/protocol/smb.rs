@@ -36,7 +36,8 @@ impl Dialogue for Smb {
     }
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
-        let found = bytes.windows(8).any(|w| matches!(w, [0, 0, _, _, 0xfc..=0xff, b'S', b'M', b'B']));
+        let mut places = memchr::memmem::find_iter(bytes, b"SMB").filter_map(|at| bytes.get(at.checked_sub(5)?..at));
+        let found = places.any(|before| matches!(before, [0, 0, _, _, 0xfc..=0xff]));
         match found {
             true => Said::new(role.of(&MIDDLE), 14, "a message of SMB inside the stream").into(),
             false => Opening::Neutral,

@@ -48,7 +48,11 @@ impl Dialogue for Ssh {
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         // Length, padding, SSH_MSG_KEXINIT, a cookie of 16 bytes, then lists of names (RFC 4253 sections 6 and 7.1).
-        let [0, 0, _, _, 4..=20, 20, ..] = **bytes else { return Opening::Foreign };
+        match **bytes {
+            [] | [0] | [0, 0] | [0, 0, _] | [0, 0, _, _] | [0, 0, _, _, 4..=20] => return Opening::Short,
+            [0, 0, _, _, 4..=20, 20, ..] => {}
+            _ => return Opening::Foreign,
+        }
         let Some(length) = be32(bytes, 22) else { return Opening::Short };
         let Some(names) = bytes.get(26..26 + (length as usize).min(2048)) else { return Opening::Short };
         let known = [&b"diffie-hellman-group"[..], b"curve25519-sha256", b"ecdh-sha2-"]

@@ -14,16 +14,23 @@ pub(super) enum Start {
 }
 
 /// Compares the beginning of `bytes` with `expected`.
+#[inline]
 pub(super) fn start(bytes: &[u8], expected: &[u8]) -> Start {
     compare(bytes, expected, |a, b| a == b)
 }
 
 /// Like [`start`], with letters of either case.
+#[inline]
 pub(super) fn start_any_case(bytes: &[u8], expected: &[u8]) -> Start {
     compare(bytes, expected, |a, b| a.eq_ignore_ascii_case(b))
 }
 
+#[inline]
 fn compare(bytes: &[u8], expected: &[u8], same: impl Fn(&u8, &u8) -> bool) -> Start {
+    if bytes.first().zip(expected.first()).is_some_and(|(a, b)| !same(a, b)) {
+        // The commonest answer, at the least cost.
+        return Start::Other;
+    }
     if !bytes.iter().zip(expected).all(|(a, b)| same(a, b)) {
         Start::Other
     } else if bytes.len() < expected.len() {
@@ -60,13 +67,29 @@ pub(super) fn lines(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The value of a header field ("Name: value"), searched up to the first empty line.
+/// The values of header fields ("Name: value"), searched up to the first empty line, and whether that is there.
+pub(super) fn fields<'a, const N: usize>(bytes: &'a [u8], names: [&str; N]) -> ([Option<&'a [u8]>; N], bool) {
+    let mut values = [None; N];
+    for line in lines(bytes) {
+        if line.is_empty() {
+            return (values, true);
+        }
+        for (name, value) in names.iter().zip(&mut values) {
+            if value.is_none()
+                && line.get(name.len()) == Some(&b':')
+                && start_any_case(line, name.as_bytes()) == Start::Same
+            {
+                *value = line.get(name.len() + 1..).map(<[u8]>::trim_ascii);
+            }
+        }
+    }
+    (values, false)
+}
+
+/// The value of one header field.
 pub(super) fn field<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    lines(bytes).take_while(|l| !l.is_empty()).find_map(|l| {
-        let (key, value) = l.split_at_checked(name.len())?;
-        let value = value.strip_prefix(b":")?;
-        key.eq_ignore_ascii_case(name.as_bytes()).then(|| value.trim_ascii())
-    })
+    let ([value], _) = fields(bytes, [name]);
+    value
 }
 
 /// Whether all of it is printable ASCII, tabs, line ends or bytes of UTF-8.
@@ -92,20 +115,24 @@ pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What a line of text is that must begin with one of `words`, in any case, followed by a space or the end of the line.
 /// `Same` once the whole line is there.
 pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
-    let known = |given: &[u8]| words.iter().any(|w| given.eq_ignore_ascii_case(w.as_bytes()));
-    match word(bytes) {
-        None if words.iter().any(|w| start_any_case(bytes, w.as_bytes()) != Start::Other) => {
-            let longest = words.iter().map(|w| w.len()).max().unwrap_or(0);
-            if bytes.len() <= longest { Start::Short } else { Start::Other }
+    let mut verdict = Start::Other;
+    for word in words {
+        match (start_any_case(bytes, word.as_bytes()), bytes.get(word.len())) {
+            (Start::Other, _) => {}
+            (Start::Same, Some(b' ' | b'\r' | b'\n')) => return first_line(bytes),
+            (_, None) => verdict = Start::Short,
+            _ => {}
         }
-        None => Start::Other,
-        Some((first, _)) if !known(first) => Start::Other,
-        Some(_) => match line(bytes) {
-            Some((line, _)) if is_text(line) => Start::Same,
-            Some(_) => Start::Other,
-            None if bytes.len() > 1024 || !is_text(bytes) => Start::Other,
-            None => Start::Short,
-        },
+    }
+    verdict
+}
+
+/// `Same` once the whole first line is there, if it is text.
+fn first_line(bytes: &[u8]) -> Start {
+    match line(bytes) {
+        Some((line, _)) if is_text(line) => Start::Same,
+        None if bytes.len() <= 1024 && is_text(bytes) => Start::Short,
+        _ => Start::Other,
     }
 }
 

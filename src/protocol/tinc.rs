@@ -1,8 +1,9 @@
 //! tinc, by the first lines of its TCP connection. Its UDP packets are encrypted throughout.
 
 use super::datagrams::item;
+use super::text::{self, Start};
 use super::{Assessment, Bits, Family, Finding, Protocol};
-use crate::flow::{Dir, Head};
+use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 
 /// tinc.
@@ -45,14 +46,15 @@ impl Protocol for Tinc {
         if head.transport() == Transport::Udp {
             return Assessment::Excluded;
         }
-        let streams = Dir::BOTH.map(|dir| head.stream(dir));
+        let streams = [head.stream(Dir::Originator), head.stream(Dir::Responder)];
+        let foreign = |s: &Stream<'_>| s.start_seen() && text::start(s.bytes(), b"0 ") == Start::Other;
+        if streams.iter().any(foreign) {
+            return Assessment::Excluded;
+        }
         let found = streams.map(|s| lines(s.bytes()));
         let spoke = found.map(|f| f.is_some());
         if spoke == [false; 2] {
-            let foreign = |b: &[u8]| {
-                b.len() > 300 || (!b.is_empty() && !b"0 ".starts_with(b.get(..b.len().min(2)).unwrap_or_default()))
-            };
-            let excluded = streams.iter().any(|s| foreign(s.bytes()));
+            let excluded = streams.iter().any(|s| s.start_seen() && s.bytes().len() > 300);
             return if excluded { Assessment::Excluded } else { Assessment::NotNow };
         }
         let frames: Vec<u64> = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();

@@ -39,18 +39,22 @@ impl Dialogue for Whois {
 
     /// A line with a name, which proves nothing.
     fn client(&self, bytes: &[u8]) -> Opening {
-        if text::is_text(bytes) && bytes.len() < 512 { Opening::Neutral } else { Opening::Foreign }
+        if bytes.len() < 512 && text::is_text(bytes) { Opening::Neutral } else { Opening::Foreign }
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        // The rest of the client's line may be on its way.
-        let (legal, lines) = (text::is_text(client) && client.len() < 512, text::lines(client).count());
-        let asked = legal && lines == 1;
         let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
-        if !legal || lines > 1 || !text::is_text(head) || head.starts_with(b"HTTP/") {
+        let lines = text::lines(client).take(2).count();
+        if head.starts_with(b"HTTP/")
+            || client.len() >= 512
+            || lines > 1
+            || !text::is_text(client)
+            || !text::is_text(head)
+        {
             return Opening::Foreign;
         }
-        if !asked {
+        if lines == 0 {
+            // The rest of the client's line may be on its way.
             return if head.len() < 4096 { Opening::Short } else { Opening::Foreign };
         }
         match FIELDS.iter().filter(|f| text::contains(head, f)).count() {

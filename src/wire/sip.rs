@@ -23,6 +23,10 @@ pub struct Sip<'a> {
 impl<'a> Sip<'a> {
     /// Reads the visible bytes of a message.
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        let (line, _) = bytes.split_at_checked(memchr::memchr(b'\n', bytes)?)?;
+        if !line.starts_with(b"SIP/2.0 ") && !line.ends_with(b" SIP/2.0\r") {
+            return None;
+        }
         let text = bytes.utf8_chunks().next()?.valid();
         let (start, headers) = text.split_once("\r\n")?;
         let method = match start.strip_prefix("SIP/2.0 ") {
