@@ -439,6 +439,7 @@ fn one_capability_is_enough() {
             "--bounding-set=-all,+net_raw",
             path,
             "live",
+            "--grace=1h",
         ]);
         command.args(JSONL).env("PORTPROOF_SANDBOX", "kill");
         command

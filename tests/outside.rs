@@ -18,7 +18,7 @@ fn start(arguments: &[&str], notify: &str) -> (Child, String, BufReader<impl Rea
         .env("PORTPROOF_SANDBOX", "kill")
         .env("NOTIFY_SOCKET", notify)
         .env("WATCHDOG_USEC", "1000000")
-        .args(["live", "-i", "lo", "-o", "jsonl"])
+        .args(["live", "-i", "lo", "-o", "jsonl", "--grace", "1h"])
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

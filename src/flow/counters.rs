@@ -92,6 +92,12 @@ impl Flow {
         }
     }
 
+    /// What was captured of the payloads is not looked at: as if it had been cut.
+    pub fn overlook(&mut self) {
+        self.visible = [0, 0];
+        self.facts |= CUT;
+    }
+
     fn count_tcp(&mut self, tcp: &TcpFields, dir: Dir) {
         if tcp.syn {
             *dir.of_mut(&mut self.initial) = tcp.sequence;

@@ -70,9 +70,11 @@ pub struct Board<'a> {
     latest: Time,
     /// Flows to be judged anew, because more is known of others.
     again: Vec<u64>,
+    /// Flows were settled: what is at hand of them is out of date.
+    settled: bool,
     /// Flows forced out because there was no room for more.
     pub evicted: u64,
-    /// Flows judged on fewer packets than usual because the heads' memory was full.
+    /// Flows judged on fewer packets than usual because the heads' memory was full, or the run ended.
     pub hurried: u64,
     /// The capture threads' side.
     pub taken: Taken,
@@ -100,6 +102,7 @@ impl<'a> Board<'a> {
             scans: Scans::default(),
             latest: Time::default(),
             again: Vec::new(),
+            settled: false,
             evicted: 0,
             hurried: 0,
             taken: Taken::default(),
@@ -117,6 +120,12 @@ impl<'a> Board<'a> {
             .map(|(number, known)| merge::record(number, &known.merged, self.registry));
         let judged = record.as_ref().map(|record| (keeping.wanted.takes(record), record));
         keeping.packet(held, judged);
+    }
+
+    /// Takes what flows came to of which nothing was told before, and their number.
+    pub(super) fn absorb(&mut self, rows: Rows, flows: u64) {
+        self.rows.absorb(rows);
+        self.seen += flows;
     }
 
     /// One row per port (or endpoint), of all flows so far.
@@ -168,6 +177,41 @@ impl<'a> Board<'a> {
             self.forget();
         }
         Ok(())
+    }
+
+    /// Takes the last word of a flow when there is no time left to ask what it means for others. What is not the last is
+    /// followed by it.
+    pub(super) fn settle(&mut self, change: Change, tell: &mut Tell<'_>) -> io::Result<()> {
+        let Change::Judged(mut ended, Standing::Over) = change else { return Ok(()) };
+        self.settled = true;
+        let id = (ended.flow.first_frame, ended.flow.key);
+        let number = self.numbers.get(&id).copied();
+        let mut known = number.and_then(|number| self.flows.get_mut(&number));
+        let odds = |ended: &Ended| ended.decision.as_ref().map(|decision| decision.odds);
+        if let Some(known) = &mut known
+            && odds(&known.merged.ended) > odds(&ended)
+        {
+            // Others have strengthened it.
+            ended.decision = known.merged.ended.decision.take();
+        }
+        let mut merged = merge::seat(ended, &self.arrivals.0, self.registry);
+        match &known {
+            Some(known) => {
+                let Merged { announced, inherited, answered_elsewhere, probe, .. } = known.merged;
+                merged = Merged { announced, inherited, answered_elsewhere, probe, ..merged };
+            }
+            None => self.seen += 1,
+        }
+        self.company.lift(&mut merged);
+        let record = merge::record(number.unwrap_or(self.seen), &merged, self.registry);
+        if let Some((share, _)) = known.and_then(|known| known.added.take()) {
+            self.rows.take_back(&share);
+        }
+        self.rows.add(&record);
+        if let Some(keeping) = &mut self.keeping {
+            keeping.judged(id, &record);
+        }
+        tell(&record, Event::End)
     }
 
     fn at(&mut self, id: Id) -> Option<(u64, &mut Known)> {
@@ -257,6 +301,9 @@ impl<'a> Board<'a> {
         for (end, transport, flows) in self.scans.take_unmarked() {
             let server = self.by_endpoint.then_some(end.ip);
             self.rows.probed(RowKey { port: end.port, transport, server }, flows);
+        }
+        if self.settled {
+            return Ok(());
         }
         if announced || !sources.is_empty() {
             let probes = |known: &Known| {

@@ -16,7 +16,7 @@ use super::{Control, Options};
 use crate::capture::{Block, CaptureError, Source};
 use crate::packet::{Payload, Time};
 use crate::registry::Registry;
-use crate::verdict::{Counts, FlowRecord};
+use crate::verdict::{Counts, FlowRecord, Rows};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use foldhash::quality::RandomState;
 use std::io;
@@ -59,6 +59,8 @@ enum News {
     /// A frame with a fragment, before the packets that come of it.
     Fragment(Copied),
     Block(Arc<Block>),
+    /// What flows came to that were not told, and their number.
+    Rest(Rows, u64),
     /// What the capture thread of this number has taken so far.
     Taken(usize, Box<Taken>),
 }
@@ -94,23 +96,26 @@ pub fn watch_live<'a, S: Source + 'static>(
         let (spent, emptied) = unbounded();
         let (news, incoming) = bounded(NEWS);
         let (hasher, shed) = (&hasher, &shed);
-        let lanes: Vec<Sender<Batch>> = (0..workers)
+        // After a stop the capture is not to wait for the workers: what it still reads, no more than the kernel's rings hold,
+        // waits for them in lanes of its own.
+        let (lanes, rest): (Vec<Sender<Batch>>, Vec<Sender<Batch>>) = (0..workers)
             .map(|_| {
-                let (sender, batches) = bounded(QUEUE);
-                let shard = Shard::live(options, workers, registry);
+                let ((lane, batches), (rest, left)) = (bounded(QUEUE), unbounded());
                 let (spent, news) = (spent.clone(), news.clone());
+                let worker = Worker { lane: batches, rest: left, spent, news, shed, control, options };
+                let shard = Shard::live(options, workers, registry);
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
-                    work(shard, &batches, &spent, &news, shed, saves);
+                    worker.work(shard);
                 });
-                sender
+                (lane, rest)
             })
-            .collect();
+            .unzip();
         let captures: Vec<_> = sources
             .into_iter()
             .enumerate()
             .map(|(number, source)| {
-                let (news, lanes, emptied) = (news.clone(), lanes.clone(), emptied.clone());
+                let (news, lanes, rest, emptied) = (news.clone(), lanes.clone(), rest.clone(), emptied.clone());
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
                     let mut intake = Intake::new(Box::new(source), options, control, hasher);
@@ -121,15 +126,19 @@ pub fn watch_live<'a, S: Source + 'static>(
                     }
                     let mut pace = Pace { number, told: Instant::now(), swept: Time(i64::MIN), news: &news };
                     let mut after = |intake: &mut Intake<'_>, lanes: &[_], block: &_| pace.after(intake, lanes, block);
-                    feed(&mut intake, &lanes, &emptied, &mut |_, _| {}, Some(shed), &mut after);
-                    let _ = news.send(News::Taken(number, Box::new(taken(&intake))));
-                    intake.fault.into_iter().chain(intake.file.faults()).collect::<Vec<_>>()
+                    feed(&mut intake, lanes, Some(rest), &emptied, &mut |_, _| {}, Some(shed), &mut after);
+                    let last = News::Taken(number, Box::new(taken(&intake)));
+                    let faults: Vec<_> = intake.fault.take().into_iter().chain(intake.file.faults()).collect();
+                    // The capture is closed before anybody is waited for.
+                    drop(intake);
+                    let _ = news.send(last);
+                    faults
                 })
             })
             .collect();
-        drop((news, lanes));
+        drop((news, lanes, rest));
         let _ends = EndsWithUs(control);
-        let done = keep(&mut board, &incoming, observer, control);
+        let done = keep(&mut board, &incoming, observer, control, options.grace);
         // A thread that panicked is a bug; its panic goes on here.
         let faults =
             |capture: ScopedJoinHandle<'_, _>| capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -158,8 +167,9 @@ fn keep(
     incoming: &Receiver<News>,
     observer: &mut dyn Observer,
     control: &Control,
+    grace: Duration,
 ) -> io::Result<()> {
-    let mut keeper = Keeper { sides: Vec::new(), due: Instant::now() + TICK, surveyed: Instant::now(), control };
+    let mut keeper = Keeper { sides: Vec::new(), due: Instant::now() + TICK, surveyed: Instant::now(), control, grace };
     let mut done = Ok(());
     loop {
         let news = match incoming.recv_deadline(keeper.due) {
@@ -185,6 +195,7 @@ struct Keeper<'c> {
     due: Instant,
     surveyed: Instant,
     control: &'c Control,
+    grace: Duration,
 }
 
 impl Keeper<'_> {
@@ -194,7 +205,12 @@ impl Keeper<'_> {
                 board.evicted += evicted;
                 board.hurried += hurried;
                 for change in changes {
-                    board.take(change, &mut |flow, event| observer.flow(flow, event))?;
+                    let tell = &mut |flow: &FlowRecord<'_>, event| observer.flow(flow, event);
+                    if self.control.stopped_before(self.grace) {
+                        board.settle(change, tell)?;
+                    } else {
+                        board.take(change, tell)?;
+                    }
                     // There may be a hundred thousand at a time; whoever watches is not to wait for them.
                     self.tick(board, observer)?;
                 }
@@ -210,6 +226,7 @@ impl Keeper<'_> {
                     keeping.block(block);
                 }
             }
+            Some(News::Rest(rows, flows)) => board.absorb(rows, flows),
             Some(News::Taken(number, taken)) => {
                 self.sides.resize_with(self.sides.len().max(number + 1), Taken::default);
                 if let Some(side) = self.sides.get_mut(number) {
@@ -244,48 +261,69 @@ impl Keeper<'_> {
     }
 }
 
-fn work(
-    mut shard: Shard<'_>,
-    batches: &Receiver<Batch>,
-    spent: &Sender<Vec<Hashed>>,
-    board: &Sender<News>,
-    shed: &Shed,
-    saves: bool,
-) {
-    let tell = |shard: &mut Shard<'_>| {
+/// A worker: takes what comes through its lane, and then what waits in the lane of the rest.
+struct Worker<'w> {
+    lane: Receiver<Batch>,
+    rest: Receiver<Batch>,
+    spent: Sender<Vec<Hashed>>,
+    news: Sender<News>,
+    shed: &'w Shed,
+    control: &'w Control,
+    options: &'w Options,
+}
+
+impl Worker<'_> {
+    fn work(&self, mut shard: Shard<'_>) {
+        let saves = self.options.keep.is_some_and(|wanted| !wanted.all);
+        for mut batch in self.lane.iter().chain(&self.rest) {
+            self.look_at_the_time(&mut shard);
+            shard.take(&batch.packets, &batch.block.bytes);
+            self.tell(&mut shard);
+            if let Some(Order::Sweep(now)) = batch.order {
+                let mut from = usize::MAX;
+                while from > 0 {
+                    from = shard.sweep(now, from);
+                    self.tell(&mut shard);
+                }
+            }
+            if saves {
+                let held = batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet));
+                let held: Vec<Held> = held.collect();
+                if !held.is_empty() {
+                    let _ = self.news.send(News::Packets(held));
+                }
+            }
+            if self.lane.len() > BUSY {
+                let note = |(hash, packet): &_| self.shed.note(*hash, shard.is_decided(*hash, packet));
+                batch.packets.iter().for_each(note);
+            }
+            batch.packets.clear();
+            let _ = self.spent.send(batch.packets);
+        }
+        while shard.wind_up() {
+            self.tell(&mut shard);
+            self.look_at_the_time(&mut shard);
+        }
+        self.tell(&mut shard);
+        let (rows, flows) = shard.rest();
+        if flows > 0 {
+            let _ = self.news.send(News::Rest(rows, flows));
+        }
+    }
+
+    fn look_at_the_time(&self, shard: &mut Shard<'_>) {
+        if self.control.stopped_before(self.options.grace) {
+            shard.make_haste();
+        }
+    }
+
+    fn tell(&self, shard: &mut Shard<'_>) {
         let (changes, evicted, hurried) = shard.news();
         if !changes.is_empty() || evicted + hurried > 0 {
             // Fails only if the board is gone, and then nobody wants it.
-            let _ = board.send(News::Flows { changes, evicted, hurried });
+            let _ = self.news.send(News::Flows { changes, evicted, hurried });
         }
-    };
-    for mut batch in batches {
-        shard.take(&batch.packets, &batch.block.bytes);
-        tell(&mut shard);
-        if let Some(Order::Sweep(now)) = batch.order {
-            let mut from = usize::MAX;
-            while from > 0 {
-                from = shard.sweep(now, from);
-                tell(&mut shard);
-            }
-        }
-        if saves {
-            let packets: Vec<Held> =
-                batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet)).collect();
-            if !packets.is_empty() {
-                let _ = board.send(News::Packets(packets));
-            }
-        }
-        if batches.len() > BUSY {
-            batch.packets.iter().for_each(|(hash, packet)| shed.note(*hash, shard.is_decided(*hash, packet)));
-        }
-        batch.packets.clear();
-        let _ = spent.send(batch.packets);
     }
-    while shard.wind_up() {
-        tell(&mut shard);
-    }
-    tell(&mut shard);
 }
 
 /// What the packet came in, if it may be wanted.
@@ -318,7 +356,13 @@ impl Pace<'_> {
             return;
         }
         self.told = Instant::now();
-        let _ = self.news.send(News::Taken(self.number, Box::new(taken(intake))));
+        let news = News::Taken(self.number, Box::new(taken(intake)));
+        if intake.interrupted {
+            // Nobody is waited for any more, and all flows are about to end.
+            let _ = self.news.try_send(news);
+            return;
+        }
+        let _ = self.news.send(news);
         let now = intake.span.map(|(_, last)| last).max(intake.file.now());
         let Some(now) = now.filter(|now| now.since(self.swept) >= SWEEP || self.swept.0 == i64::MIN) else { return };
         self.swept = now;

@@ -3,7 +3,9 @@
 use super::{Network, Wanted, Window};
 use crate::capture::Filter;
 use crate::packet::{Packet, Transport, TunnelView};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 /// A set of ports, some of them of one transport only.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,6 +25,9 @@ impl PortSet {
         self.contains(packet.source.port, packet.transport) || self.contains(packet.destination.port, packet.transport)
     }
 }
+
+/// [`Options::grace`] unless told otherwise: the end is to take half a second, with the last rows.
+const GRACE: Duration = Duration::from_millis(150);
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -59,6 +64,8 @@ pub struct Options {
     pub exhaustive: bool,
     /// In a live run: the packets to be saved.
     pub keep: Option<Wanted>,
+    /// In a live run: how long after [`Control::stop`] flows are judged as usual. What is left then is only counted.
+    pub grace: Duration,
 }
 
 impl Default for Options {
@@ -80,6 +87,7 @@ impl Default for Options {
             by_endpoint: false,
             exhaustive: false,
             keep: None,
+            grace: GRACE,
         }
     }
 }
@@ -87,7 +95,7 @@ impl Default for Options {
 /// Shared with the threads that watch a run or stop it.
 #[derive(Debug, Default)]
 pub struct Control {
-    stop: AtomicBool,
+    stop: OnceLock<Instant>,
     /// Bytes of input consumed so far, all captures together (compressed ones if compressed).
     pub bytes: AtomicU64,
     /// Frames read so far.
@@ -97,11 +105,16 @@ pub struct Control {
 impl Control {
     /// Asks the run to end with what was read.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.get_or_init(Instant::now);
     }
 
     /// Whether it was asked to end.
     pub fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.get().is_some()
+    }
+
+    /// Whether it was asked to end longer ago than that.
+    pub(super) fn stopped_before(&self, time: Duration) -> bool {
+        self.stop.get().is_some_and(|stop| stop.elapsed() >= time)
     }
 }

@@ -208,8 +208,7 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
         }
-        feed(intake, &lanes, &emptied, so_far, None, &mut |_, _, _| {});
-        drop(lanes);
+        feed(intake, lanes, None, &emptied, so_far, None, &mut |_, _, _| {});
         // A worker that panicked is a bug; its panic goes on here rather than a result that lacks its flows.
         handles.into_iter().map(|h| h.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
@@ -218,11 +217,12 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
 /// What is done when a block is handed on.
 pub(super) type After<'f> = dyn FnMut(&mut Intake<'_>, &[Sender<Batch>], &Arc<Block>) + 'f;
 
-/// Reads and parses until the end and hands each packet to the lane of its flow. With `shed`, packets of decided flows are
-/// dropped while their worker is late.
+/// Reads and parses until the end and hands each packet to the lane of its flow; after a stop to the lanes of the `rest`,
+/// which hold whatever comes. With `shed`, packets of decided flows are dropped while their worker is late.
 pub(super) fn feed(
     intake: &mut Intake<'_>,
-    lanes: &[Sender<Batch>],
+    mut lanes: Vec<Sender<Batch>>,
+    mut rest: Option<Vec<Sender<Batch>>>,
     emptied: &Receiver<Vec<Hashed>>,
     so_far: &mut SoFar<'_>,
     shed: Option<&Shed>,
@@ -237,6 +237,10 @@ pub(super) fn feed(
         let mut block = free.map_or_else(Arc::default, |n| blocks.swap_remove(n));
         let Some(writable) = Arc::get_mut(&mut block) else { return };
         let more = intake.next_block(writable);
+        if let Some(rest) = rest.take_if(|_| intake.interrupted) {
+            lanes = rest;
+        }
+        let shed = shed.filter(|_| !intake.interrupted);
         if let Some(shed) = shed {
             shed.press(lanes.iter().any(|lane| lane.len() > BUSY));
         }
@@ -277,13 +281,13 @@ pub(super) fn feed(
             if !more || at >= block.frames.len() {
                 break;
             }
-            let harvests = ask(lanes, &block);
+            let harvests = ask(&lanes, &block);
             so_far(intake, harvests);
         }
         if !more {
             return;
         }
-        after(intake, lanes, &block);
+        after(intake, &lanes, &block);
         blocks.push(block);
     }
 }

@@ -1,5 +1,6 @@
 //! One worker's share of the flows. Shards share nothing, so their number changes nothing in the result.
 
+mod haste;
 mod heads;
 mod live;
 mod slot;
@@ -42,6 +43,8 @@ pub struct Shard<'a> {
     rows: Rows,
     by_endpoint: bool,
     evicted: u64,
+    /// Flows that are in `rows` and were not told.
+    untold: u64,
     places: Vec<(usize, bool)>,
     udp_idle: i64,
     tcp_idle: i64,
@@ -52,6 +55,8 @@ pub struct Shard<'a> {
     news: Option<Vec<Change>>,
     keep: Option<Wanted>,
     swept: Time,
+    /// The run ends, and there is no time left.
+    hasty: bool,
 }
 
 /// How long a closed TCP connection is remembered, for packets that come late, nanoseconds.
@@ -68,6 +73,7 @@ impl<'a> Shard<'a> {
             rows: Rows::new(options.by_endpoint),
             by_endpoint: options.by_endpoint,
             evicted: 0,
+            untold: 0,
             places: Vec::new(),
             udp_idle: options.udp_idle,
             tcp_idle: options.tcp_idle,
@@ -77,6 +83,7 @@ impl<'a> Shard<'a> {
             news: None,
             keep: options.keep,
             swept: Time(i64::MIN),
+            hasty: false,
         }
     }
 
@@ -122,27 +129,34 @@ impl<'a> Shard<'a> {
         if self.table.len() < self.max_flows && !self.ended.is_empty() {
             // Flows that are over go first.
             let over = std::mem::take(&mut self.ended);
-            over.into_iter().for_each(|ended| self.evict(ended));
+            self.evicted += over.len() as u64;
+            over.into_iter().for_each(|ended| self.tally(ended));
             return self.table.insert(hash, slot);
         }
         let victim = self.victim();
         if let Some(old) = self.table.replace(victim, hash, slot) {
-            let ended = self.end(old);
-            self.evict(ended);
+            self.evicted += 1;
+            self.evict(old);
         }
         victim
     }
 
-    /// Judges a flow alone, and keeps of it what its row needs.
-    fn evict(&mut self, ended: Ended) {
-        if self.news.is_some() {
-            self.evicted += 1;
+    /// Judges a flow that has to go; a live run tells it.
+    fn evict(&mut self, old: Slot) {
+        let told = self.news.is_some() && (old.told || !self.hasty);
+        let ended = self.end(old);
+        if told {
             self.over(ended);
-            return;
+        } else {
+            self.untold += 1;
+            self.tally(ended);
         }
+    }
+
+    /// Judges a flow alone, and keeps of it what its row needs.
+    fn tally(&mut self, ended: Ended) {
         let merged = merge::alone(ended, self.registry);
         self.rows.add(&merge::record(0, &merged, self.registry));
-        self.evicted += 1;
     }
 
     /// The slot that was silent longest among the next eight.
@@ -178,8 +192,9 @@ impl<'a> Shard<'a> {
             return;
         }
         let dir = slot.flow.dir(from_low);
-        slot.flow.count(packet, dir, payload.len());
-        if packet.wire_len == 0 {
+        let overlooked = self.hasty && !matches!(slot.stage, Stage::Closed(_));
+        slot.flow.count(packet, dir, if overlooked { 0 } else { payload.len() });
+        if packet.wire_len == 0 || overlooked {
             return;
         }
         if matches!(slot.stage, Stage::Closed(_)) {
@@ -234,7 +249,11 @@ impl<'a> Shard<'a> {
     }
 
     fn end(&mut self, mut slot: Slot) -> Ended {
-        self.heads.conclude(&mut slot, true);
+        if self.hasty {
+            self.hurried += u64::from(self.heads.give_up(&mut slot));
+        } else {
+            self.heads.conclude(&mut slot, true);
+        }
         slot.ended()
     }
 

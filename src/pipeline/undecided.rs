@@ -146,6 +146,11 @@ impl Undecided {
         }
     }
 
+    /// Whether nobody was asked about any payload.
+    pub fn is_overlooked(&self) -> bool {
+        self.assessed == 0
+    }
+
     /// Asks about payloads that waited for more.
     pub fn look(&mut self, ended: bool) -> Progress {
         if self.payloads == self.assessed { Progress::Open } else { self.assess(None, ended) }
@@ -299,6 +304,11 @@ impl Undecided {
             self.ask(&mut rest, None, ended);
             self.weigh();
         }
+        self.decide(ended)
+    }
+
+    /// Concludes with what was found so far.
+    pub fn decide(&mut self, ended: bool) -> Decision {
         let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));
         decision.excluded = self.excluded;
         decision.decided_at = self.decided_at;

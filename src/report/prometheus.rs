@@ -24,7 +24,7 @@ pub struct Figures<'a> {
     pub room: u64,
     /// Flows forced out because there was no room for more.
     pub evicted: u64,
-    /// Flows judged on fewer packets than usual for want of memory.
+    /// Flows judged on fewer packets than usual for want of memory, or of time at the end.
     pub hurried: u64,
     /// The registry's date.
     pub registry: &'a str,

@@ -183,8 +183,9 @@ impl<W: Write> Table<W> {
             self.paragraph(&format!("{} {text}", counted(summary.evicted, "flow")))?;
         }
         if summary.hurried > 0 {
-            let text = "judged on fewer packets than usual, for want of memory.";
-            self.paragraph(&format!("{} {text}", counted(summary.hurried, "flow")))?;
+            let want = if summary.live { "memory or, at the end, of time (--grace)" } else { "memory" };
+            let flows = counted(summary.hurried, "flow");
+            self.paragraph(&format!("{flows} judged on fewer packets than usual, for want of {want}."))?;
         }
         if let Some(next) = self.next(entries, summary).filter(|_| !summary.live) {
             // One line to copy, whatever its length.

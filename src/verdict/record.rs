@@ -216,7 +216,7 @@ pub struct Summary {
     pub flows: u64,
     /// Flows judged early because a memory bound was reached.
     pub evicted: u64,
-    /// Flows judged on fewer packets than usual because the heads' memory was full.
+    /// Flows judged on fewer packets than usual because the heads' memory was full, or a live run ended.
     pub hurried: u64,
     /// What became of fragmented datagrams.
     pub fragments: FragmentCounts,

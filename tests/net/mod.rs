@@ -77,10 +77,10 @@ impl Net {
         running
     }
 
-    /// Starts it and does not wait.
+    /// Starts it and does not wait. At the end it has time to judge all, however slow it is.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(env!("CARGO_BIN_EXE_portproof"));
-        command.arg("live").args(args).env("PORTPROOF_SANDBOX", "kill");
+        command.args(["live", "--grace", "1h"]).args(args).env("PORTPROOF_SANDBOX", "kill");
         // The registry of the user who runs the tests must not matter.
         command.env("XDG_DATA_HOME", Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata"));
         Running::start(command)

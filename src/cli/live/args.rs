@@ -64,6 +64,9 @@ pub(crate) struct Capturing {
     /// A TCP flow is over after this silence.
     #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "300s")]
     tcp_idle: i64,
+    /// After SIGINT or SIGTERM, judge what is left as usual for this long; what is left then is only counted.
+    #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "150ms")]
+    grace: i64,
 }
 
 /// To have the defaults where there is no command line.
@@ -92,6 +95,7 @@ impl Capturing {
             max_flows: self.max_flows.get() as usize,
             udp_idle: self.udp_idle,
             tcp_idle: self.tcp_idle,
+            grace: Duration::from_nanos(self.grace.unsigned_abs()),
             ..Options::default()
         };
         self.packets.apply(&mut options);

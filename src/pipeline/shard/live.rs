@@ -48,7 +48,7 @@ impl<'a> Shard<'a> {
         let mut place = from.min(self.table.len());
         while place > 0 && self.news.as_ref().is_some_and(|news| news.len() < PORTION) {
             place -= 1;
-            let Some(Slot { flow, .. }) = self.table.get(place) else { continue };
+            let Some(Slot { flow, told, .. }) = self.table.get_mut(place) else { continue };
             let silent = now.since(flow.last);
             let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
             if silent > idle || (flow.is_closed() && silent > LINGER) {
@@ -63,6 +63,7 @@ impl<'a> Shard<'a> {
             if flow.last >= self.swept
                 && let Some(news) = &mut self.news
             {
+                *told = true;
                 news.push(Change::Counted(flow.clone()));
             }
             if silent >= WAIT {
@@ -107,18 +108,20 @@ impl<'a> Shard<'a> {
     /// Tells the last `said` announcements of a flow.
     pub(super) fn announce(&mut self, place: usize, said: usize) {
         let Some(news) = self.news.as_mut().filter(|_| said > 0) else { return };
-        if let Some(Slot { flow, heard: Some(heard), .. }) = self.table.get(place) {
+        if let Some(Slot { flow, heard: Some(heard), told, .. }) = self.table.get_mut(place) {
+            *told = true;
             news.push(Change::Announced((flow.first_frame, flow.key), heard.latest(said)));
         }
     }
 
     /// Tells what an open flow comes to so far, if that is not as sure any more as it was.
     pub(super) fn tell_open(&mut self, place: usize, before: Option<Band>) {
-        let (Some(news), Some(slot)) = (&mut self.news, self.table.get(place)) else { return };
+        let (Some(news), Some(slot)) = (&mut self.news, self.table.get_mut(place)) else { return };
         let Stage::Open(undecided) = &slot.stage else { return };
         if undecided.band() == before {
             return;
         }
+        slot.told = true;
         let mut so_far = slot.clone();
         so_far.stage = Stage::Closed(self.heads.judge(&mut undecided.clone(), &slot.flow.key, false));
         news.push(Change::Judged(so_far.ended(), Standing::Open));
@@ -132,6 +135,7 @@ impl<'a> Shard<'a> {
             let merged = merge::alone(ended.clone(), self.registry);
             *keep = wanted.takes(&merge::record(0, &merged, self.registry));
         }
+        slot.told = true;
         news.push(Change::Judged(ended, Standing::Decided));
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Slot {
     pub(super) flow: Flow,
     pub(super) stage: Stage,
     pub(super) heard: Option<Box<Heard>>,
+    /// Who watches a live run knows of it.
+    pub(super) told: bool,
 }
 
 /// How far recognition came.
@@ -42,7 +44,7 @@ impl Keyed for Slot {
 
 impl Slot {
     pub(super) fn new(key: FlowKey, packet: &Packet, from_low: bool) -> Self {
-        Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None }
+        Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None, told: false }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -68,7 +70,7 @@ impl Slot {
 
     /// What the flow came to.
     pub(super) fn ended(self) -> Ended {
-        let Self { flow, stage, heard } = self;
+        let Self { flow, stage, heard, .. } = self;
         let Stage::Closed(closed) = stage else {
             return Ended { flow, decision: None, complete: false, lossy: [false; 2], heard };
         };

@@ -1,0 +1,178 @@
+//! After a stop the capture is read out and closed before anybody has judged what it held, and every count is exact.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use portproof::capture::{Block, CaptureError, Dropped, FrameRef, Source};
+use portproof::packet::{LinkType, Time};
+use portproof::pipeline::{Board, Control, Event, Observer, Options, watch_live};
+use portproof::registry::Registry;
+use portproof::verdict::{FlowRecord, Verdict};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// RFC 1035: a question for the address of example.com, and its answer.
+const QUESTION: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01";
+const ANSWER: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01\
+\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x01";
+
+/// Flows that are decided before the stop; each has one packet more after it.
+const BEFORE: u16 = 10;
+/// Flows that begin after it, many more than the lanes hold: with a question only, and with an answer.
+const UNANSWERED: u16 = 6_000;
+const ANSWERED: u16 = 100;
+
+/// An interface: some packets come at once, the others lie in the kernel's ring when it is stopped.
+struct Interface {
+    frames: Vec<Vec<u8>>,
+    /// How many come before the stop.
+    early: usize,
+    read: usize,
+    stopped: bool,
+    closed: Arc<AtomicBool>,
+}
+
+impl Interface {
+    fn new(closed: &Arc<AtomicBool>) -> Self {
+        let (client, server) = (|n: u16| (1, 1024 + n), (2, 53));
+        let all = BEFORE + UNANSWERED + ANSWERED;
+        let questions = |clients: std::ops::Range<u16>| clients.map(|n| ([client(n), server], QUESTION));
+        let answers = |clients: std::ops::Range<u16>| clients.map(|n| ([server, client(n)], ANSWER));
+        let before = questions(0..BEFORE).chain(answers(0..BEFORE));
+        let after = questions(0..all).chain(answers(BEFORE + UNANSWERED..all));
+        let frames = (1..).zip(before.chain(after)).map(|(n, (ends, payload))| datagram(n, ends, payload)).collect();
+        let early = 2 * usize::from(BEFORE);
+        Self { frames, early, read: 0, stopped: false, closed: Arc::clone(closed) }
+    }
+}
+
+impl Source for Interface {
+    fn next_block(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
+        block.frames.clear();
+        block.bytes.clear();
+        let end = if self.stopped { self.frames.len() } else { self.early };
+        for frame in self.frames.get(self.read..end.min(self.read + 100)).unwrap_or_default() {
+            self.read += 1;
+            block.frames.push(FrameRef {
+                number: self.read as u64,
+                time: Time(1_700_000_000_000_000_000 + 1000 * self.read as i64),
+                link: LinkType(1),
+                wire_len: frame.len() as u32,
+                start: block.bytes.len() as u32,
+                len: frame.len() as u32,
+            });
+            block.bytes.extend(frame);
+        }
+        if block.frames.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(!block.frames.is_empty() || !self.stopped)
+    }
+
+    fn bytes_read(&self) -> u64 {
+        0
+    }
+
+    fn dropped(&self) -> Dropped {
+        Dropped::default()
+    }
+
+    fn stop(&mut self) -> bool {
+        self.stopped = true;
+        true
+    }
+}
+
+impl Drop for Interface {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The datagram of this number between ports of 10.0.0.1 and 10.0.0.2.
+fn datagram(number: u16, [from, to]: [(u8, u16); 2], payload: &[u8]) -> Vec<u8> {
+    let udp = 8 + payload.len() as u16;
+    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
+    frame.extend((20 + udp).to_be_bytes());
+    frame.extend(number.to_be_bytes());
+    frame.extend([0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
+    frame.extend([from.1, to.1, udp, 0].iter().flat_map(|word| word.to_be_bytes()));
+    frame.extend(payload);
+    frame
+}
+
+/// Stops the run when it has heard of all flows, and then hears nothing more until the capture is closed.
+struct Stops<'c> {
+    control: &'c Control,
+    closed: Arc<AtomicBool>,
+    decided: u16,
+    /// Flows that it was told the end of.
+    ended: u64,
+}
+
+impl Observer for Stops<'_> {
+    fn flow(&mut self, _: &FlowRecord<'_>, event: Event) -> io::Result<()> {
+        self.ended += u64::from(event == Event::End);
+        self.decided += u16::from(event == Event::New);
+        if self.decided == BEFORE && !self.control.stopped() {
+            self.control.stop();
+            let since = Instant::now();
+            while !self.closed.load(Ordering::SeqCst) {
+                assert!(since.elapsed() < Duration::from_secs(60), "the capture waits for those who judge");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, _: &mut Board<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Flows by verdict, flows hurried, flows told.
+fn ended(grace: Duration, max_flows: usize) -> (Vec<(Verdict, u64)>, u64, u64) {
+    let (control, closed) = (Control::default(), Arc::default());
+    let interface = Interface::new(&closed);
+    let sent = interface.frames.len() as u64;
+    let options = Options { grace, workers: 2, batch: 16, max_flows, ..Options::default() };
+    let mut stops = Stops { control: &control, closed, decided: 0, ended: 0 };
+    let watched = watch_live(vec![interface], &options, Registry::embedded(), &control, None, &mut stops).unwrap();
+    let board = &watched.board;
+    let counts = board.taken.counts;
+    assert_eq!((counts.received, counts.classified), (sent, sent));
+    let flows = u64::from(BEFORE + UNANSWERED + ANSWERED);
+    assert_eq!(board.flows(), flows);
+    let rows: Vec<_> = board.rows().iter().collect();
+    let [row] = rows.as_slice() else { unreachable!("one port") };
+    assert_eq!((row.key.port, row.totals().0, row.totals().1), (53, flows, sent));
+    assert_eq!(row.answered, u64::from(BEFORE + ANSWERED));
+    (row.verdicts.iter().map(|(verdict, flows)| (*verdict, *flows)).collect(), board.hurried, stops.ended)
+}
+
+#[test]
+fn the_capture_is_closed_before_all_is_judged() {
+    let [before, unanswered, answered] = [BEFORE, UNANSWERED, ANSWERED].map(u64::from);
+    let judged = ended(Duration::from_secs(3600), 100_000);
+    assert_eq!(
+        judged,
+        (
+            vec![(Verdict::Match, before + answered), (Verdict::Insufficient, unanswered)],
+            0,
+            before + unanswered + answered
+        )
+    );
+}
+
+#[test]
+fn without_time_the_rest_is_counted_and_what_is_known_stays() {
+    let [before, unanswered, answered] = [BEFORE, UNANSWERED, ANSWERED].map(u64::from);
+    let rest = unanswered + answered;
+    let verdicts = vec![(Verdict::Match, before), (Verdict::Insufficient, rest)];
+    assert_eq!(ended(Duration::ZERO, 100_000), (verdicts.clone(), rest, before + rest));
+    // Those that had to go for want of room have no record of their own, unless they were told before.
+    let (of_few, hurried, told) = ended(Duration::ZERO, 200);
+    assert_eq!((of_few, hurried), (verdicts, rest));
+    assert!((200..=200 + before).contains(&told), "{told}");
+}
