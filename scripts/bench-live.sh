@@ -8,13 +8,7 @@ packets=${2:-1000000}
 shift $(( $# < 2 ? $# : 2 ))
 rates=("${@:-}")
 cargo build -q --release --locked --example replay --bin portproof
-net=portproof-bench-$$
-ip netns add "$net"
-trap 'ip netns delete "$net"' EXIT
-ip netns exec "$net" sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
-ip -n "$net" link add v0 type veth peer name v1
-ip -n "$net" link set v0 up
-ip -n "$net" link set v1 up
+. scripts/veth.sh
 
 # CPU seconds of a process so far: user and system, of all threads.
 cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$1/stat"; }
@@ -22,21 +16,20 @@ cpu() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) / hz }' "/proc/$1/st
 measure() { # NAME RATE COMMAND...
     local name=$1 rate=$2 log pid
     shift 2
-    log=$(mktemp)
-    ip netns exec "$net" "$@" >"$log" 2>&1 &
+    log=$temporary/log
+    "${inside[@]}" "$@" >"$log" 2>&1 &
     pid=$!
     sleep 1
     local before after
     before=$(cpu "$pid")
     # shellcheck disable=SC2086 # an empty rate is no argument
-    sent=$(ip netns exec "$net" target/release/examples/replay v0 "$capture" "$packets" $rate)
+    sent=$("${inside[@]}" target/release/examples/replay v0 "$capture" "$packets" $rate)
     sleep 0.5
     after=$(cpu "$pid")
     kill -INT "$pid"
     wait "$pid" || true
     echo "$name: $sent; $(awk -v a="$before" -v b="$after" -v n="$packets" 'BEGIN { printf "%.0f", (b - a) * 1e9 / n }') ns CPU a packet"
     grep -E "packets (received|dropped|captured)|[0-9] packets = |dropped by" "$log" | sed 's/^/    /' || true
-    rm -f "$log"
 }
 
 for rate in "${rates[@]}"; do

@@ -6,19 +6,13 @@ cd "$(dirname "$0")/.."
 minutes=${1:-10} rate=${2:-20000}
 shift $(( $# < 2 ? $# : 2 ))
 cargo build -q --release --locked --example replay --example bench-capture --bin portproof
-net=portproof-soak-$$
-capture=$(mktemp)
-ip netns add "$net"
-trap 'ip netns delete "$net"; rm -f "$capture"' EXIT
-ip netns exec "$net" sh -c 'echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6'
-ip -n "$net" link add v0 type veth peer name v1
-ip -n "$net" link set v0 up
-ip -n "$net" link set v1 up
+. scripts/veth.sh
+capture=$temporary/capture
 target/release/examples/bench-capture many "$capture" 1000000
-ip netns exec "$net" target/release/portproof live -i v1 --udp-idle 5s "$@" >/dev/null &
+"${inside[@]}" target/release/portproof live -i v1 --udp-idle 5s "$@" >/dev/null &
 live=$!
 sleep 1
-ip netns exec "$net" target/release/examples/replay v0 "$capture" $((minutes * 60 * rate)) "$rate" &
+"${inside[@]}" target/release/examples/replay v0 "$capture" $((minutes * 60 * rate)) "$rate" &
 sender=$!
 seconds=0
 while kill -0 "$sender" 2>/dev/null; do

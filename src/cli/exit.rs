@@ -1,5 +1,6 @@
 //! Exit codes: a contract with scripts.
 
+use super::common::say;
 use std::io;
 
 /// Usage, permission, I/O, or an input named on the command line that is no capture.
@@ -25,6 +26,42 @@ impl Outcome {
             Self { partial: true, .. } => 3,
             _ => 0,
         }
+    }
+}
+
+/// Why a subcommand did not come to its end.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A line for the user.
+    Refused(String),
+    /// The output failed.
+    Output(io::Error),
+}
+
+impl From<String> for Failure {
+    fn from(line: String) -> Self {
+        Self::Refused(line)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// The exit code of what was done, or refused, which is then said.
+///
+/// # Errors
+/// Those of the output.
+pub(super) fn code(done: Result<u8, Failure>) -> io::Result<u8> {
+    match done {
+        Ok(code) => Ok(code),
+        Err(Failure::Refused(line)) => {
+            say(&line);
+            Ok(FAILED)
+        }
+        Err(Failure::Output(error)) => Err(error),
     }
 }
 

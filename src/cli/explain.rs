@@ -43,11 +43,7 @@ pub(super) struct Args {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    let loaded = store::load();
-    if let Some(warning) = &loaded.warning {
-        say(warning);
-    }
-    let registry: &Registry = &loaded.registry;
+    let registry: &Registry = &store::load().said();
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     // The whole capture is judged: the numbers of flows and who serves must be those of `read`.
     let options = Options { workers: cores.saturating_sub(1).max(1), exhaustive: true, ..Options::default() };

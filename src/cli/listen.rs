@@ -3,9 +3,9 @@
 use super::choose;
 use super::common::say;
 use super::confine::Confine;
-use super::exit;
-use super::live::Capturing;
-use super::registry::store::{self, Loaded};
+use super::exit::{self, Failure};
+use super::live::{Capturing, say_faults};
+use super::registry::store;
 use super::text::{Screen, escape};
 use super::values::{self, ColourArg, Output};
 use super::watch::Watch;
@@ -50,27 +50,16 @@ pub(super) struct Args {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    let snapshot = match Snapshot::take() {
-        Ok(snapshot) => snapshot,
-        Err(error) => {
-            eprintln!("portproof: {}", exit::plain(&error));
-            return Ok(exit::FAILED);
-        }
-    };
-    let Loaded { registry, warning, .. } = store::load();
-    if let Some(warning) = warning {
-        eprintln!("portproof: {warning}");
-    }
+    exit::code(list(args))
+}
+
+fn list(args: &Args) -> Result<u8, Failure> {
+    let snapshot = Snapshot::take().map_err(|error| exit::plain(&error))?;
+    let registry = store::load().said();
     let wanted =
         |listener: &Listener| args.ports.as_ref().is_none_or(|ports| ports.contains(listener.port, listener.transport));
     let listeners: Vec<Listener> = snapshot.listeners().into_iter().filter(wanted).collect();
-    let seen = match args.observe.map(|time| args.look(time, &listeners, &registry)).transpose() {
-        Ok(seen) => seen.transpose()?,
-        Err(text) => {
-            eprintln!("portproof: {text}");
-            return Ok(exit::FAILED);
-        }
-    };
+    let seen = args.observe.map(|time| args.look(time, &listeners, &registry)).transpose()?;
     let rows: Vec<Listening<'_>> = listeners.iter().map(|listener| row(listener, &registry, seen.as_ref())).collect();
     let mut out = BufWriter::new(io::stdout().lock());
     let watched = seen.is_some();
@@ -92,9 +81,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
 
 impl Args {
     /// Captures on those ports for `time` nanoseconds, or until a signal; gives the rows of this machine's own addresses.
-    ///
-    /// The error is a line for the user, the one inside that of the run.
-    fn look(&self, time: i64, listeners: &[Listener], registry: &Registry) -> Result<io::Result<Rows>, String> {
+    fn look(&self, time: i64, listeners: &[Listener], registry: &Registry) -> Result<Rows, Failure> {
         let of = |listener: &Listener| (listener.port, listener.port, Some(listener.transport));
         let ports = PortSet { ranges: listeners.iter().map(of).collect() };
         let capturing = Capturing::of_ports(&self.interfaces, ports, time);
@@ -104,14 +91,11 @@ impl Args {
         let confined = self.confine.enforce(capturing.files(), Sockets::Capture)?;
         let control = Arc::new(Control::default());
         let options = Options { by_endpoint: true, ..capturing.options() };
-        let run = || -> io::Result<Rows> {
-            let _watch = Watch::start(&control, None, false)?;
-            say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
-            let watched = watch_live(live, &options, registry, &control, None, &mut Silent)?;
-            watched.faults.iter().for_each(|fault| say(&fault.to_string()));
-            Ok(watched.board.rows().clone().by_port(|ip| own.contains(&ip) || ip.is_multicast()))
-        };
-        Ok(run())
+        let _watch = Watch::start(&control, None, false)?;
+        say(&format!("looking at {} for {}; {confined}", capturing.name(), when::duration(time)));
+        let watched = watch_live(live, &options, registry, &control, None, &mut Silent)?;
+        say_faults(&watched);
+        Ok(watched.board.rows().clone().by_port(|ip| own.contains(&ip) || ip.is_multicast()))
     }
 }
 

@@ -7,21 +7,21 @@ mod notify;
 mod out;
 mod outside;
 mod save;
+mod start;
 mod status;
-mod summary;
 
 pub(crate) use args::Capturing;
 use lines::Lines;
 use out::Out;
 pub(crate) use outside::Outside;
 use save::Saving;
+pub(super) use start::{Opened, Wishes, say_faults, summary, table};
 use status::Status;
-pub(super) use summary::summary;
 
 use super::choose;
 use super::common::{Verdicts, say, say_endpoint};
 use super::confine::Confine;
-use super::exit::{self, Outcome};
+use super::exit::{self, Failure, Outcome};
 use super::owners::{self, Owners};
 use super::registry::store;
 use super::text::Screen;
@@ -31,12 +31,11 @@ use crate::capture::live::Notice;
 use crate::cli::text::counted;
 use crate::pipeline::{Board, Control, Event, Observer, Options, Watched, watch_live};
 use crate::protocol::Band;
-use crate::report::{By, Jsonl, Report, Style, Table};
+use crate::report::{By, Jsonl, Report, Style};
 use crate::sandbox::Files;
 use crate::verdict::{FlowRecord, Summary};
 use clap::ValueEnum;
 use signal_hook::consts::{SIGHUP, SIGUSR1};
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -106,41 +105,20 @@ enum Form {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    let live = match args.capturing.open(args.saving.wanted().is_some(), &(Arc::new(say) as Notice)) {
-        Ok(live) => live,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
+    exit::code(watch(args))
+}
+
+fn watch(args: &Args) -> Result<u8, Failure> {
+    let registry = store::load().said();
+    let wishes = Wishes {
+        whole: args.saving.wanted().is_some(),
+        process: args.process,
+        metrics: args.metrics,
+        confine: &args.confine,
+        date: registry.date(),
     };
-    let loaded = store::load();
-    if let Some(warning) = &loaded.warning {
-        say(warning);
-    }
-    let name = args.capturing.name();
-    let options = Options { keep: args.saving.wanted(), ..args.capturing.options() };
-    let outside = match Outside::start(args.metrics, options.max_flows, loaded.registry.date()) {
-        Ok(outside) => outside,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
-    let owners = match Owners::start(args.process, &args.confine) {
-        Ok(owners) => owners,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
-    // Before the first thread starts, since only those that it starts later are confined with this one.
-    let confined = match args.confine.enforce(args.files(), outside.sockets()) {
-        Ok(confined) => confined,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
+    let opened = Opened::new(&args.capturing, &(Arc::new(say) as Notice), &wishes)?;
+    let begins = opened.confine(args.files(), opened.outside.sockets())?;
     // The outputs are made by the user that the process is now, as those that follow them will be.
     let keeping = args.saving.begin()?;
     let out = Out::open(args.out.as_deref())?;
@@ -148,12 +126,14 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
     let [hang_up, report] = [SIGHUP, SIGUSR1].map(raised);
     let (hang_up, report) = (hang_up?, report?);
     let watch = Watch::start(&control, None, false)?;
-    say(&format!("capturing on {name}{}{}; {confined}", outside.said(), owners.said()));
-    outside.ready()?;
+    say(&begins);
+    opened.outside.ready()?;
+    let Opened { live, name, options, outside, owners, date, .. } = opened;
+    let options = Options { keep: args.saving.wanted(), ..options };
     let mut showing = Showing {
         args,
         name: &name,
-        date: loaded.registry.date(),
+        date,
         lines: Lines::new(args.all, args.screen()),
         jsonl: Jsonl::new(io::BufWriter::with_capacity(1 << 16, out.clone()), args.verdicts.only()),
         out,
@@ -169,12 +149,11 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         asked: report,
         failed: false,
     };
-    let watched = watch_live(live, &options, &loaded.registry, &control, keeping, &mut showing);
+    let watched = watch_live(live, &options, &registry, &control, keeping, &mut showing);
     drop(watch);
     showing.status.clear();
     showing.outside.stopping();
-    let watched = watched?;
-    showing.finish(&watched)
+    Ok(showing.finish(&watched?)?)
 }
 
 impl Args {
@@ -277,11 +256,10 @@ impl Showing<'_> {
     /// The rows so far and a summary; of JSON Lines, on the way, the summary only.
     fn report(&mut self, board: &Board<'_>, so_far: bool) -> io::Result<()> {
         let summary = Summary { so_far, ..summary(board, self.name, self.date) };
-        let taken = &board.taken;
         match self.args.output {
             Form::Jsonl => {
                 if !so_far {
-                    self.jsonl.capture(self.name, board.rows(), &taken.ipprotos)?;
+                    self.jsonl.capture(self.name, board.rows(), &board.taken.ipprotos)?;
                 }
                 self.jsonl.finish(&summary)
             }
@@ -295,9 +273,7 @@ impl Showing<'_> {
                     top: None,
                 };
                 writeln!(self.out)?;
-                let mut table = Table::new(io::BufWriter::new(self.out.clone()), style);
-                table.capture(self.name, board.rows(), &taken.ipprotos)?;
-                table.finish(&summary)?;
+                table(board, &summary, style, self.out.clone())?;
                 if so_far { writeln!(self.out) } else { Ok(()) }
             }
         }
@@ -316,11 +292,10 @@ impl Showing<'_> {
             };
             say(&format!("{} saved to {name}{missing}", counted(keeping.saved, "packet")));
         }
-        // Each capture thread has its own, of the same interfaces.
-        watched.faults.iter().map(ToString::to_string).collect::<BTreeSet<_>>().iter().for_each(|fault| say(fault));
+        let faulty = say_faults(watched);
         let lost = counts.dropped_kernel + counts.dropped_interface + counts.dropped_queue > 0;
         let outcome = Outcome {
-            failed: !watched.faults.is_empty() || self.failed,
+            failed: faulty || self.failed,
             found: self.args.verdicts.reached(watched.board.rows(), self.args.min_band.map(Band::from)),
             partial: self.args.strict_loss && lost,
         };

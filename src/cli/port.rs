@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-use super::registry::store::{self, Loaded};
+use super::registry::store;
 use super::text::{Screen, escape};
 use crate::protocol;
 use crate::registry::{Claim, Lore, Proto, Registry, Row, State, lore, satisfying};
@@ -68,12 +68,7 @@ enum Confirm<'a> {
 /// # Errors
 /// Those of `out`.
 pub fn run(args: &Args, out: &mut dyn Write) -> io::Result<u8> {
-    let Loaded { registry, warning, .. } = store::load();
-    let mut err = io::stderr();
-    if let Some(warning) = warning {
-        writeln!(err, "portproof: {warning}")?;
-    }
-    print(args, &registry, Screen::of_stdout(), out, &mut err)
+    print(args, &store::load().said(), Screen::of_stdout(), out, &mut io::stderr())
 }
 
 fn print(args: &Args, registry: &Registry, screen: Screen, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {

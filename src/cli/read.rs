@@ -175,10 +175,7 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             return Ok(super::exit::FAILED);
         }
     };
-    let loaded = store::load();
-    if let Some(warning) = &loaded.warning {
-        say(warning);
-    }
+    let registry: &Registry = &store::load().said();
     #[cfg(target_os = "linux")]
     if !args.no_sandbox
         && let Err(text) = super::confine::reading(&paths, args.out.as_deref())
@@ -187,7 +184,6 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         return Ok(super::exit::FAILED);
     }
     let control = Arc::new(Control::default());
-    let registry: &Registry = &loaded.registry;
     let sink: Box<dyn Write> = match &out_file {
         Some(file) => Box::new(file.writer()?),
         None => Box::new(io::stdout().lock()),

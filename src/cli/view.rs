@@ -4,15 +4,15 @@
 
 use super::common::say;
 use super::confine::Confine;
-use super::exit::{self, Outcome};
-use super::live::{Capturing, Outside, summary};
+use super::exit::{self, Failure, Outcome};
+use super::live::{Capturing, Opened, Outside, Wishes, say_faults, summary, table};
 use super::owners::{self, Owners};
 use super::registry::store;
-use super::text::{Colour, Screen};
+use super::text::Screen;
 use super::values::ColourArg;
 use crate::capture::live::Notice;
 use crate::pipeline::{Board, Control, Event, Observer, watch_live};
-use crate::report::{By, Report, Style, Table};
+use crate::report::{By, Style};
 use crate::sandbox::Sockets;
 use crate::verdict::FlowRecord;
 use crate::view::{Model, Seen, draw};
@@ -24,7 +24,7 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, d
 use ratatui::crossterm::{cursor, terminal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::{self, BufWriter, IsTerminal, Stdout};
+use std::io::{self, IsTerminal, Stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -54,52 +54,26 @@ pub(super) struct Args {
 /// # Errors
 /// Those of the terminal and of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
+    exit::code(show(args))
+}
+
+fn show(args: &Args) -> Result<u8, Failure> {
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        say("watch needs a terminal; portproof live writes lines");
-        return Ok(exit::FAILED);
+        return Err(Failure::Refused("watch needs a terminal; portproof live writes lines".to_owned()));
     }
     let notice: Arc<Mutex<Option<String>>> = Arc::default();
     let told = Arc::clone(&notice);
     let tell = move |text: &str| *told.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
-    let live = match args.capturing.open(false, &(Arc::new(tell) as Notice)) {
-        Ok(live) => live,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
-    let loaded = store::load();
-    if let Some(warning) = &loaded.warning {
-        say(warning);
-    }
-    let (name, options) = (args.capturing.name(), args.capturing.options());
-    let outside = match Outside::start(None, options.max_flows, loaded.registry.date()) {
-        Ok(outside) => outside,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
-    let owners = match Owners::start(args.process, &args.confine) {
-        Ok(owners) => owners,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
-    let screen = Screen::of_stdout_with(args.color.into());
+    let registry = store::load().said();
+    let wishes =
+        Wishes { whole: false, process: args.process, metrics: None, confine: &args.confine, date: registry.date() };
+    let opened = Opened::new(&args.capturing, &(Arc::new(tell) as Notice), &wishes)?;
     let control = Arc::new(Control::default());
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
-    // The first look for keys opens what the later ones need. As for threads, see `portproof live`.
+    // The first look for keys opens what the later ones need.
     event::poll(Duration::ZERO)?;
     // Signals, that of a new size among them, wake their thread through a socket pair.
-    let confined = match args.confine.enforce(args.capturing.files(), Sockets::Serve) {
-        Ok(confined) => confined,
-        Err(text) => {
-            say(&text);
-            return Ok(exit::FAILED);
-        }
-    };
+    let begins = opened.confine(args.capturing.files(), Sockets::Serve)?;
     let stopping = Arc::clone(&control);
     let handle = signals.handle();
     let waiter = std::thread::Builder::new().name("signals".into()).spawn(move || {
@@ -112,7 +86,10 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
             stopping.stop();
         }
     })?;
-    say(&format!("capturing on {name}{}; {confined}", owners.said()));
+    say(&begins);
+    opened.outside.ready()?;
+    let Opened { live, name, options, outside, owners, date, .. } = opened;
+    let screen = Screen::of_stdout_with(args.color.into());
     let mut showing = Showing {
         full: FullScreen::enter()?,
         model: Model::new(&name, screen.colour),
@@ -122,27 +99,17 @@ pub(super) fn run(args: &Args) -> io::Result<u8> {
         outside,
         owners,
     };
-    showing.outside.ready()?;
-    let watched = watch_live(live, &options, &loaded.registry, &control, None, &mut showing);
+    let watched = watch_live(live, &options, &registry, &control, None, &mut showing);
     showing.outside.stopping();
     drop(showing);
     handle.close();
     let _ = waiter.join();
     let watched = watched?;
-    let board = &watched.board;
-    let style = Style {
-        screen: Screen::of_stdout_with(Colour::from(args.color)),
-        by: By::Port,
-        all: false,
-        only: None,
-        min_band: None,
-        top: None,
-    };
-    let mut table = Table::new(BufWriter::new(io::stdout().lock()), style);
-    table.capture(&name, board.rows(), &board.taken.ipprotos)?;
-    table.finish(&summary(board, &name, loaded.registry.date()))?;
-    watched.faults.iter().for_each(|fault| say(&fault.to_string()));
-    Ok(Outcome { failed: !watched.faults.is_empty(), ..Outcome::default() }.code())
+    // The screen may have another size now.
+    let screen = Screen::of_stdout_with(args.color.into());
+    let style = Style { screen, by: By::Port, all: false, only: None, min_band: None, top: None };
+    table(&watched.board, &summary(&watched.board, &name, date), style, io::stdout().lock())?;
+    Ok(Outcome { failed: say_faults(&watched), ..Outcome::default() }.code())
 }
 
 /// Whether the terminal is ours.

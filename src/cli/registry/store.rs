@@ -8,12 +8,14 @@
 
 use std::borrow::Cow;
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::cli::common::say;
+use crate::cli::out::OutFile;
 use crate::registry::Registry;
 
 const MAGIC: &[u8; 8] = b"PPUSER\0\x01";
@@ -29,6 +31,16 @@ pub struct Loaded {
     pub origin: Origin,
     /// A line to print on stderr: why the user's file is not used.
     pub warning: Option<String>,
+}
+
+impl Loaded {
+    /// The registry, after the warning was said.
+    pub(crate) fn said(self) -> Cow<'static, Registry> {
+        if let Some(warning) = &self.warning {
+            say(warning);
+        }
+        self.registry
+    }
 }
 
 /// Where a registry came from.
@@ -87,25 +99,14 @@ pub fn load_from(dir: Option<&Path>) -> Loaded {
 pub fn save(dir: &Path, registry: &Registry, older: bool) -> io::Result<PathBuf> {
     fs::create_dir_all(dir)?;
     let path = dir.join(NAME);
-    let unfinished = dir.join(format!("{NAME}.{}", std::process::id()));
-    let written = write(&unfinished, registry, older).and_then(|()| fs::rename(&unfinished, &path));
-    if let Err(err) = written {
-        // Nothing can be done about a failure to remove what could not be written.
-        let _ = fs::remove_file(&unfinished);
-        return Err(err);
-    }
-    // The name is on disk only once the directory is.
-    File::open(dir)?.sync_all()?;
+    let file = OutFile::create(&path)?;
+    let mut out = file.writer()?;
+    out.write_all(MAGIC)?;
+    out.write_all(&[u8::from(older)])?;
+    out.write_all(&Sha256::digest(registry.as_bytes()))?;
+    out.write_all(registry.as_bytes())?;
+    file.commit()?;
     Ok(path)
-}
-
-fn write(path: &Path, registry: &Registry, older: bool) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(MAGIC)?;
-    file.write_all(&[u8::from(older)])?;
-    file.write_all(&Sha256::digest(registry.as_bytes()))?;
-    file.write_all(registry.as_bytes())?;
-    file.sync_all()
 }
 
 /// The registry in a file's bytes, and whether it was kept although older.
