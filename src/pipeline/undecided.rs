@@ -38,8 +38,10 @@ pub struct Undecided {
     reader: Option<Reader>,
     decided_at: u64,
     payloads: u64,
-    /// How many of the payloads there were at the last assessment.
+    /// How many of the payloads there were at the last assessment, who was asked then, and whether the flow had ended.
     assessed: u64,
+    asked: ProtocolSet,
+    at_end: bool,
 }
 
 impl Undecided {
@@ -58,6 +60,8 @@ impl Undecided {
             decided_at: 0,
             payloads: 0,
             assessed: 0,
+            asked: ProtocolSet::EMPTY,
+            at_end: false,
         }
     }
 
@@ -159,19 +163,21 @@ impl Undecided {
     /// Asks whom the payloads since the last assessment concern: first whoever found something before, then those to whom
     /// most flows belong, then the others.
     fn assess(&mut self, newest: Option<Datagram<'_>>, ended: bool) -> Progress {
-        self.assessed = self.payloads;
+        (self.assessed, self.at_end) = (self.payloads, ended);
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
             concerned = concerned.both(&ask::beside(certain));
         }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
+        self.asked = concerned.union(&found);
         concerned = concerned.without(&found);
         let mut common = concerned.both(&ask::common());
         let mut others = concerned.without(&common);
         let whom = [&mut found, &mut common, &mut others];
         let _ = whom.into_iter().any(|whom| self.ask(whom, newest, ended));
         self.concerned = found.union(&common).union(&others);
+        self.asked = self.asked.without(&self.concerned);
         self.weigh()
     }
 
@@ -296,12 +302,13 @@ impl Undecided {
     pub fn conclude(&mut self, ended: bool, claimed: ProtocolSet) -> Decision {
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
         if self.band.is_none() {
-            let mut rest = ask::expected();
+            let (mut rest, mut asked) = (ask::expected(), self.asked);
             if self.complete(self.head.transport()) {
                 let passed_over = if self.skipped { claimed } else { ProtocolSet::EMPTY };
                 rest = rest.union(&passed_over).union(&ask::heed_end());
+                asked = if ended && !self.at_end { asked.without(&ask::heed_end()) } else { asked };
             }
-            self.ask(&mut rest, None, ended);
+            self.ask(&mut rest.without(&asked), None, ended);
             self.weigh();
         }
         self.decide(ended)
