@@ -213,7 +213,7 @@ pub fn proto(transport: Transport) -> Proto {
 }
 
 /// Judges a flow.
-pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
+pub fn judge(seen: &Observation<'_>, claim: &Claim) -> Judgement {
     use Verdict::{Contradicted, Insufficient, Unregistered, Unverifiable};
     if let Some(reason) = seen.obstacle {
         return Judgement::because(Insufficient, reason);
@@ -221,7 +221,8 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
     if seen.answered == Answered::No {
         return Judgement::because(Insufficient, Reason::Unanswered);
     }
-    let rows: Vec<_> = claim.services.iter().map(|name| (*name, satisfying(name, proto(seen.transport)))).collect();
+    let rows: Vec<_> =
+        claim.services.iter().map(|name| (name.as_str(), satisfying(name, proto(seen.transport)))).collect();
     let assigned = claim.state == State::Assigned;
     match seen.protocol.filter(|_| seen.server_spoke) {
         Some(_) if !assigned => Judgement::plain(Unregistered),
@@ -244,7 +245,7 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim<'_>) -> Judgement {
 }
 
 /// The protocols that would satisfy a claim, as far as it has rows.
-pub fn satisfiers(claim: &Claim<'_>, transport: Transport) -> impl Iterator<Item = &'static str> {
+pub fn satisfiers(claim: &Claim, transport: Transport) -> impl Iterator<Item = &'static str> + use<'_> {
     let rows = claim.services.iter().filter_map(move |name| satisfying(name, proto(transport)));
     rows.flat_map(|row| row.satisfied_by.iter().copied())
 }
@@ -273,7 +274,7 @@ fn judge_named(name: &'static str, rows: &[Row<'_>]) -> Judgement {
 }
 
 /// Why an unnamed flow on an assigned port does not contradict the claim; `None` if it does.
-fn doubt(claim: &Claim<'_>, rows: &[Row<'_>], seen: &Observation<'_>) -> Option<Reason> {
+fn doubt(claim: &Claim, rows: &[Row<'_>], seen: &Observation<'_>) -> Option<Reason> {
     let no_format = |row: &Option<&ClaimRow>| row.is_some_and(|r| r.no_public_format.is_some());
     if rows.iter().all(|(_, row)| no_format(row)) {
         return Some(Reason::NoPublicFormat);

@@ -29,7 +29,7 @@ fn judged(port: u16, transport: Transport, change: impl FnOnce(&mut Observation<
         complete: true,
     };
     change(&mut seen);
-    judge(&seen, &Registry::embedded().claim(port, proto(transport)))
+    judge(&seen, Registry::embedded().claim(port, proto(transport)))
 }
 
 fn speaking(port: u16, transport: Transport, name: &'static str) -> (Verdict, Option<Reason>, Option<MatchBy>) {
@@ -53,9 +53,9 @@ fn unknown(port: u16, transport: Transport, excluded: &[&str]) -> (Verdict, Opti
         complete: true,
     };
     let claim = Registry::embedded().claim(port, proto(transport));
-    let whole = judge(&seen, &claim);
+    let whole = judge(&seen, claim);
     seen.complete = false;
-    assert_ne!(judge(&seen, &claim).verdict, Verdict::Contradicted, "an incomplete exchange contradicts nothing");
+    assert_ne!(judge(&seen, claim).verdict, Verdict::Contradicted, "an incomplete exchange contradicts nothing");
     (whole.verdict, whole.reason)
 }
 

@@ -46,7 +46,7 @@ struct Found<'a> {
     first: u16,
     last: u16,
     protos: Vec<Proto>,
-    claim: Claim<'a>,
+    claim: &'a Claim,
     /// The registry's rows; for a run those of its first port.
     rows: Vec<Row<'a>>,
     lore: Vec<Lore>,
@@ -143,7 +143,7 @@ fn runs(registry: &Registry, first: u16, last: u16, proto: Option<Proto>) -> Vec
     // The places in `found` of the port before: a port continues them only if all its claims are the same.
     let mut open = 0..0;
     for port in first..=last {
-        let mut here: Vec<(Vec<Proto>, Claim<'_>)> = Vec::new();
+        let mut here: Vec<(Vec<Proto>, &Claim)> = Vec::new();
         for proto in protos {
             let claim = registry.claim(port, *proto);
             match here.iter_mut().find(|(_, same)| *same == claim) {
@@ -152,7 +152,7 @@ fn runs(registry: &Registry, first: u16, last: u16, proto: Option<Proto>) -> Vec
             }
         }
         let before = found.get_mut(open.clone()).unwrap_or_default();
-        let same = |run: &Found<'_>, now: &(Vec<Proto>, Claim<'_>)| run.protos == now.0 && run.claim == now.1;
+        let same = |run: &Found<'_>, now: &(Vec<Proto>, &Claim)| run.protos == now.0 && run.claim == now.1;
         if before.len() == here.len() && before.iter().zip(&here).all(|(run, now)| same(run, now)) {
             before.iter_mut().for_each(|run| run.last = port);
             continue;
@@ -163,7 +163,7 @@ fn runs(registry: &Registry, first: u16, last: u16, proto: Option<Proto>) -> Vec
     found
 }
 
-fn look_up<'a>(registry: &'a Registry, port: u16, protos: Vec<Proto>, claim: Claim<'a>) -> Found<'a> {
+fn look_up<'a>(registry: &'a Registry, port: u16, protos: Vec<Proto>, claim: &'a Claim) -> Found<'a> {
     let other = claim.state == State::AssignedOtherTransport;
     // The other transport's rows tell the story; beside it "Reserved" without a note says nothing.
     let counts = |row: &Row<'_>| match other {

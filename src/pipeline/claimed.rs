@@ -34,7 +34,7 @@ impl<'a> Claimed<'a> {
         let registry = self.registry;
         *self.known.entry((transport, port)).or_insert_with(|| {
             let claim = registry.claim(port, proto(transport));
-            satisfiers(&claim, transport).filter_map(protocol::index).collect()
+            satisfiers(claim, transport).filter_map(protocol::index).collect()
         })
     }
 }

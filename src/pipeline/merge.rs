@@ -286,7 +286,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
     };
     let judgement = match merged.inherited {
         Some(inherited) if observation.obstacle.is_none() => inherited,
-        _ => judge(&observation, &claim),
+        _ => judge(&observation, claim),
     };
     let pair = |counts: &[u64; 2]| (*client.of(counts), *server.of(counts));
     FlowRecord {

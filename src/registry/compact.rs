@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::ops::Range as Span;
 use std::sync::LazyLock;
 
+use super::by_port::ByPort;
 use super::{Claim, Proto, Range, State, Transports, check};
 
 pub(super) const MAGIC: &[u8; 8] = b"PPREG\0\0\x01";
@@ -31,6 +32,7 @@ static EMBEDDED: LazyLock<Registry> = LazyLock::new(|| Registry::from_bytes(Cow:
 pub struct Registry {
     bytes: Cow<'static, [u8]>,
     sections: [Span<usize>; 8],
+    claims: ByPort<Claim>,
 }
 
 /// One row of the registry, transports merged. Empty text means that the registry says nothing.
@@ -86,7 +88,7 @@ impl Registry {
             at = end;
         }
         std::str::from_utf8(bytes.get(8..18)?).ok()?;
-        (at == bytes.len()).then_some(Self { bytes, sections })
+        (at == bytes.len()).then(|| Self { bytes, sections, claims: ByPort::default() })
     }
 
     /// The day of the snapshot, YYYY-MM-DD.
@@ -119,12 +121,16 @@ impl Registry {
     }
 
     /// What the registry claims of a port on a transport.
-    pub fn claim(&self, port: u16, proto: Proto) -> Claim<'_> {
-        let mut claim = Claim { state: State::Unassigned, services: Vec::new(), other_transports: Transports::NONE };
+    pub fn claim(&self, port: u16, proto: Proto) -> &Claim {
+        static DYNAMIC: Claim = Claim::none(State::Dynamic);
         if Range::of(port) == Range::Dynamic {
-            claim.state = State::Dynamic;
-            return claim;
+            return &DYNAMIC;
         }
+        self.claims.get(port, proto, || self.make_claim(port, proto)).unwrap_or(&DYNAMIC)
+    }
+
+    fn make_claim(&self, port: u16, proto: Proto) -> Claim {
+        let mut claim = Claim::none(State::Unassigned);
         let mut states = Vec::new();
         let (mut own, mut own_aliases) = (Vec::new(), Vec::new());
         let (mut other, mut other_aliases) = (Vec::new(), Vec::new());
@@ -148,25 +154,24 @@ impl Registry {
         }
         own.append(&mut own_aliases);
         other.append(&mut other_aliases);
+        let mut names = Vec::new();
         if !own.is_empty() {
             claim.state = State::Assigned;
-            claim.services = own;
+            names = own;
         } else if !other.is_empty() {
             claim.state = State::AssignedOtherTransport;
-            claim.services = other;
+            names = other;
             claim.other_transports = other_transports;
         } else if let Some(state) =
             [State::DeAssigned, State::Reserved].into_iter().find(|state| states.contains(state))
         {
             claim.state = state;
         }
-        let mut seen = Vec::new();
-        claim.services.retain(|name| {
-            !seen.contains(name) && {
-                seen.push(*name);
-                true
+        for name in names {
+            if !claim.services.iter().any(|known| known == name) {
+                claim.services.push(name.to_string());
             }
-        });
+        }
         claim
     }
 

@@ -14,6 +14,7 @@
 //! A claim is what the registry says of a port and transport (RFC 6335). It is looked up beside what was
 //! observed and never enters the recognition.
 
+mod by_port;
 pub mod check;
 pub mod claims;
 pub mod compact;
@@ -192,14 +193,21 @@ impl State {
 
 /// What the registry claims of a port on a transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim<'a> {
+pub struct Claim {
     /// The state of the port on this transport.
     pub state: State,
     /// The assigned service names in the registry's order, historic aliases last; for
     /// [`State::AssignedOtherTransport`] the names on the other transports.
-    pub services: Vec<&'a str>,
+    pub services: Vec<String>,
     /// The transports of `services` for [`State::AssignedOtherTransport`], else empty.
     pub other_transports: Transports,
+}
+
+impl Claim {
+    /// A claim without services.
+    pub(crate) const fn none(state: State) -> Self {
+        Self { state, services: Vec::new(), other_transports: Transports::NONE }
+    }
 }
 
 #[cfg(test)]

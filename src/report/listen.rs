@@ -41,7 +41,7 @@ pub struct Listening<'a> {
     /// The port, its holders and addresses.
     pub listener: &'a Listener,
     /// What the registry claims of it.
-    pub claim: Claim<'a>,
+    pub claim: &'a Claim,
     /// What is told of it.
     pub lore: Vec<Lore>,
     /// What its traffic spoke while somebody looked.

@@ -30,7 +30,7 @@ pub fn endpoint(end: Endpoint) -> String {
 }
 
 /// The claim in few words: the names, or the state in parentheses.
-pub fn claim_of(claim: &Claim<'_>) -> String {
+pub fn claim_of(claim: &Claim) -> String {
     rows::claim(claim.state, &claim.services, claim.other_transports)
 }
 

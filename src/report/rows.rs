@@ -176,8 +176,7 @@ pub fn shown_bytes(row: &PortRow, shown: &Observed) -> u64 {
 
 /// The claim of a row in few words.
 pub fn claim_text(row: &PortRow) -> String {
-    let services: Vec<&str> = row.services.iter().map(String::as_str).collect();
-    claim(row.state, &services, row.other_transports)
+    claim(row.state, &row.services, row.other_transports)
 }
 
 /// The order of rows on the screen: what asks for attention, what is fine, what says nothing.
@@ -202,7 +201,7 @@ pub(super) fn end(end: Endpoint) -> String {
 }
 
 /// The claim in a column: the names, or the state in parentheses.
-pub(super) fn claim(state: State, services: &[&str], other: Transports) -> String {
+pub(super) fn claim(state: State, services: &[String], other: Transports) -> String {
     let names = || escape(&services.join(", ")).into_owned();
     match state {
         State::Assigned => names(),

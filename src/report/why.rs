@@ -192,7 +192,7 @@ pub fn prober(prober: &Prober) -> String {
 
 /// Why a flow has its verdict.
 pub fn flow(flow: &FlowRecord<'_>) -> String {
-    let service = flow.claim.services.first().copied().unwrap_or("the service");
+    let service = flow.claim.services.first().map_or("the service", String::as_str);
     let mut clauses = Vec::new();
     if let Some(decision) = flow.decision.filter(|d| d.protocol.is_some()) {
         clauses.extend(decision.evidence.iter().max_by_key(|e| e.bits).map(|e| e.text.to_string()));

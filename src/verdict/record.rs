@@ -96,7 +96,7 @@ pub struct FlowRecord<'a> {
     /// What recognition concluded; `None` when there was no payload.
     pub decision: Option<&'a Decision>,
     /// What the registry claims of the server's port.
-    pub claim: Claim<'a>,
+    pub claim: &'a Claim,
     /// The verdict.
     pub judgement: Judgement,
     /// Part of a scan: its source knocks at many ports or hosts.

@@ -185,7 +185,7 @@ impl Rows {
         let row = self.rows.entry(key).or_insert_with(|| PortRow {
             key,
             state: flow.claim.state,
-            services: flow.claim.services.iter().map(ToString::to_string).collect(),
+            services: flow.claim.services.clone(),
             other_transports: flow.claim.other_transports,
             observed: Vec::new(),
             verdicts: BTreeMap::new(),

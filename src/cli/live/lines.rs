@@ -83,7 +83,7 @@ fn line(flow: &FlowRecord<'_>, screen: Screen) -> String {
     let verdict = format!("{:12}", flow.judgement.verdict.name());
     let verdict = if flow.judgement.verdict < Verdict::Match { screen.bold(&verdict) } else { verdict };
     let port = format!("{}/{}", flow.server.port, flow.transport);
-    let claim = claim_of(&flow.claim);
+    let claim = claim_of(flow.claim);
     let arrow = if flow.server_by == ServerBy::Nobody { "<->" } else { "<-" };
     let ends = format!("{} {arrow} {}", endpoint(flow.server), endpoint(flow.client));
     let tunnel = flow.tunnel.map(|tunnel| format!(" in {tunnel}")).unwrap_or_default();

@@ -146,9 +146,8 @@ impl Page<'_> {
         if let Some(nothing) = nothing {
             return self.paragraph("    ", &format!("{nothing} Whatever is recognised here is unregistered."));
         }
-        let services: Vec<&str> = port.claim.services.clone();
-        let several = services.len() > 1;
-        for service in services {
+        let several = port.claim.services.len() > 1;
+        for service in &port.claim.services {
             let mut answers: Vec<(Vec<Proto>, String)> = Vec::new();
             for proto in &port.protos {
                 let answer = sentence(&confirm(service, *proto));

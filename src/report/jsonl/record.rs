@@ -182,7 +182,11 @@ impl<'a> Flow<'a> {
             confidence: named.and_then(|d| confidence(d.band, d.odds)),
             decided_at: named.map(|d| d.decided_at),
             evidence: decision.iter().flat_map(|d| &d.evidence).map(Item::from).collect(),
-            claim: ClaimOf::new(flow.claim.state, flow.claim.services.iter().copied(), flow.claim.other_transports),
+            claim: ClaimOf::new(
+                flow.claim.state,
+                flow.claim.services.iter().map(String::as_str),
+                flow.claim.other_transports,
+            ),
             verdict: flow.judgement.verdict.name(),
             reason: flow.judgement.reason.map(|r| r.name()),
             match_by: flow.judgement.match_by.map(|m| m.name()),
