@@ -274,10 +274,14 @@ impl<'a> Head<'a> {
     }
 
     /// The kept datagrams of both directions in order of arrival; the newest one is visible whole.
+    #[inline]
     pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'a>> + use<'a> {
         let (buf, newest) = (self.buf, self.newest);
-        let is_newest = move |d: &Datagram<'_>| newest.is_some_and(|n| n.dir == d.dir && n.nth == d.nth);
-        buf.kept.iter().map(|k| buf.datagram(k)).filter(move |d| !is_newest(d)).chain(newest)
+        let earlier = match buf.kept.split_last() {
+            Some((k, earlier)) if newest.is_some_and(|n| n.dir == k.dir && n.nth == k.nth) => earlier,
+            _ => &buf.kept,
+        };
+        earlier.iter().map(|k| buf.datagram(k)).chain(newest)
     }
 
     /// How many [`Head::datagrams`] gives at most.
@@ -303,6 +307,7 @@ impl<'a> Head<'a> {
 }
 
 impl HeadBuf {
+    #[inline]
     fn datagram(&self, k: &Kept) -> Datagram<'_> {
         let start = k.start as usize;
         let middle = start + usize::from(k.front);

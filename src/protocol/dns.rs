@@ -39,7 +39,7 @@ impl Protocol for Dns {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        may_have(at, byte)
+        may_have(Dialect::Dns, at, byte)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
@@ -50,21 +50,33 @@ impl Protocol for Dns {
     }
 }
 
-/// See [`Protocol::may_have`]: an opcode in use, the reserved bit is zero, and few questions.
-pub(super) fn may_have(at: usize, byte: u8) -> bool {
-    match at {
-        2 => matches!(byte >> 3 & 15, 0..=2 | 4..=9 | 15),
-        3 => byte & 0x40 == 0,
-        4 => byte == 0,
+/// See [`Protocol::may_have`]: an opcode in use, the reserved bit is zero, few questions and answers, and what the dialects
+/// want of the ID and the flags.
+pub(super) fn may_have(dialect: Dialect, at: usize, byte: u8) -> bool {
+    match (at, dialect) {
+        (0 | 1 | 3, Dialect::Mdns) | (3, Dialect::Llmnr) => byte == 0,
+        (2, Dialect::Mdns) => byte & 0x7b == 0,
+        (2, Dialect::Llmnr) => byte & 0x79 == 0,
+        (2, _) => matches!(byte >> 3 & 15, 0..=2 | 4..=9 | 15),
+        (3, _) => byte & 0x40 == 0,
+        (4, _) => byte == 0,
+        (5, Dialect::Llmnr) => byte == 1,
+        (5, _) => byte <= 64,
+        (6, _) => byte <= 2,
         _ => true,
     }
+}
+
+/// Whether a message of `dialect` can begin so.
+fn may_begin(dialect: Dialect, bytes: &[u8]) -> bool {
+    bytes.iter().take(8).enumerate().all(|(at, byte)| may_have(dialect, at, *byte))
 }
 
 /// Judges the datagrams of `head` that are of `dialect`.
 pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Assessment {
     let reading = datagrams::read(head, |d| {
-        let [_, _, flags, _, 0, ..] = d.bytes else { return None };
-        let plausible = d.len >= 17 && flags >> 3 & 15 != 3;
+        // The shortest message is a header and a question for the root.
+        let plausible = d.len >= 17 && may_begin(dialect, d.bytes);
         let message = plausible.then(|| Message::new(d.bytes, d.len)).flatten()?;
         (message.dialect() == dialect).then_some(message)
     });
@@ -97,20 +109,25 @@ pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Ass
 fn first_message(stream: Stream<'_>, dialect: Dialect) -> Option<Message<'_>> {
     let (length, rest) = stream.bytes().split_first_chunk::<2>()?;
     let length = usize::from(u16::from_be_bytes(*length));
+    if !may_begin(dialect, rest) {
+        return None;
+    }
     let message = Message::new(rest.get(..length)?, length)?;
     (message.dialect_over_tcp() == dialect).then_some(message)
 }
 
 /// Judges the first messages of a TCP connection, each behind its length, as messages of `dialect`.
 pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Assessment {
-    let streams = Dir::BOTH.map(|dir| head.stream(dir));
+    let streams = [head.stream(Dir::Originator), head.stream(Dir::Responder)];
     let messages = streams.map(|stream| first_message(stream, dialect));
     let spoke = messages.map(|m| m.is_some());
     let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
     if spoke == [false; 2] {
-        // A stream that goes on past the length it would announce, or that joins in the middle, will not become one.
+        // A stream that begins otherwise, goes on past the length it would announce or joins in the middle will not become one.
         let foreign = |s: &Stream<'_>| match s.bytes() {
-            [a, b, rest @ ..] => rest.len() >= usize::from(u16::from_be_bytes([*a, *b])).max(64),
+            [a, b, rest @ ..] => {
+                !may_begin(dialect, rest) || rest.len() >= usize::from(u16::from_be_bytes([*a, *b])).max(64)
+            }
             _ => false,
         };
         return if streams.iter().any(foreign) { Assessment::Excluded } else { Assessment::NotNow };

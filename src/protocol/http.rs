@@ -75,14 +75,13 @@ impl Dialogue for Http {
         }
         match (text::start(bytes, b"HTTP/1."), bytes.get(7..)) {
             (Start::Same, Some([minor @ b'0'..=b'9', b' ', a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ..])) => {
-                let bad_request = [*a, *b, *c] == *b"400";
-                if bad_request && tls::asks_for_tls(bytes) {
+                let code = [a, b, c].iter().fold(0, |n, digit| n * 10 + u16::from(**digit - b'0'));
+                if code == 400 && tls::asks_for_tls(bytes) {
                     // An apology in HTTP for not being HTTP.
                     return Opening::Foreign;
                 }
-                let code = [*a, *b, *c].map(char::from).iter().collect::<String>();
                 let ([server], whole) = text::fields(bytes, ["Server"]);
-                let unfinished = if bad_request { bytes.len() < 1024 } else { !whole && bytes.len() < 2048 };
+                let unfinished = if code == 400 { bytes.len() < 1024 } else { !whole && bytes.len() < 2048 };
                 Said::new(&STATUS, 32, format!("status line with code {code}"))
                     .variant(if *minor == b'0' { "1.0" } else { "1.1" })
                     .detail("server", server)

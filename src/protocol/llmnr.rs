@@ -26,7 +26,7 @@ impl Protocol for Llmnr {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        dns::may_have(at, byte)
+        dns::may_have(Dialect::Llmnr, at, byte)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

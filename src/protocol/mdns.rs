@@ -25,7 +25,7 @@ impl Protocol for Mdns {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        dns::may_have(at, byte)
+        dns::may_have(Dialect::Mdns, at, byte)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

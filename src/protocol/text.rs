@@ -113,10 +113,11 @@ pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// What a line of text is that must begin with one of `words`, in any case, followed by a space or the end of the line.
-/// `Same` once the whole line is there.
+/// The words are given in capitals. `Same` once the whole line is there.
 pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
+    let first = bytes.first().map(u8::to_ascii_uppercase);
     let mut verdict = Start::Other;
-    for word in words {
+    for word in words.iter().filter(|w| first.is_none() || w.as_bytes().first() == first.as_ref()) {
         match (start_any_case(bytes, word.as_bytes()), bytes.get(word.len())) {
             (Start::Other, _) => {}
             (Start::Same, Some(b' ' | b'\r' | b'\n')) => return first_line(bytes),

@@ -161,19 +161,19 @@ impl<'a> Message<'a> {
     /// resolvers ask it so. It counts as DNS.
     pub fn dialect(&self) -> Dialect {
         match self.dialect_over_tcp() {
-            Dialect::Llmnr if self.labels().last().is_some_and(|l| l.eq_ignore_ascii_case(b"arpa")) => Dialect::Dns,
+            Dialect::Llmnr if self.labels().2.eq_ignore_ascii_case(b"arpa") => Dialect::Dns,
             dialect => dialect,
         }
     }
 
     /// Which protocol of the family this is over TCP, over which LLMNR asks for the name of an address (RFC 4795 section 2.4).
     pub fn dialect_over_tcp(&self) -> Dialect {
-        let labels = self.labels();
+        let (count, first, last) = self.labels();
         let response = self.is_response();
         let plain = self.flags & 0x7bff == 0; // all but QR and AA
-        let local = labels.last().is_some_and(|l| l.eq_ignore_ascii_case(b"local") || l.eq_ignore_ascii_case(b"arpa"));
+        let local = last.eq_ignore_ascii_case(b"local") || last.eq_ignore_ascii_case(b"arpa");
         // RFC 1001 section 14.1: 32 letters from A to P stand for 16 bytes; types NB (32) and NBSTAT (33).
-        let encoded = labels.first().is_some_and(|l| l.len() == 32 && l.iter().all(|b| (b'A'..=b'P').contains(b)));
+        let encoded = first.len() == 32 && first.iter().all(|b| (b'A'..=b'P').contains(b));
         if encoded && matches!(self.kind, 10 | 32 | 33) {
             return Dialect::NetbiosNs;
         }
@@ -184,7 +184,7 @@ impl<'a> Message<'a> {
         // RFC 4795 section 2.1.1: one question, nothing else in a query, no recursion; names of a single label, or below
         // "local", which DNS does not serve, or of an address. Resolvers that ask for that without recursion use EDNS.
         let [questions, answers, authority, additional] = self.counts;
-        let unqualified = (labels.len() == 1 && matches!(self.kind, 1 | 28 | 255)) || (local && additional == 0);
+        let unqualified = (count == 1 && matches!(self.kind, 1 | 28 | 255)) || (local && additional == 0);
         let single = unqualified && questions == 1;
         let query = !response && answers == 0 && authority == 0;
         if self.flags & 0x7fff & !0x0700 == 0
@@ -198,9 +198,12 @@ impl<'a> Message<'a> {
         Dialect::Dns
     }
 
-    fn labels(&self) -> Vec<&'a [u8]> {
+    /// How many labels the name has, the first and the last.
+    fn labels(&self) -> (usize, &'a [u8], &'a [u8]) {
         let mut c = Cursor::new(self.question);
-        std::iter::from_fn(|| c.u8().filter(|&n| n > 0 && n < 64).and_then(|n| c.take(usize::from(n)))).collect()
+        let mut label = || c.u8().filter(|&n| n > 0 && n < 64).and_then(|n| c.take(usize::from(n)));
+        let Some(first) = label() else { return (0, &[], &[]) };
+        std::iter::from_fn(label).fold((1, first, first), |(count, first, _), label| (count + 1, first, label))
     }
 }
 
