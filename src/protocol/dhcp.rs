@@ -37,6 +37,7 @@ impl Protocol for Dhcp {
         match at {
             0 => matches!(byte, 1 | 2),
             2 => matches!(byte, 0..=16),
+            3 => matches!(byte, 0..=32),
             _ => true,
         }
     }

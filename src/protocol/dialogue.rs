@@ -79,24 +79,17 @@ pub(super) enum Opening {
 /// What a side said.
 #[derive(Debug)]
 pub(super) struct Said {
-    items: Vec<Item>,
+    /// With the place of the first byte instead of the frame.
+    evidence: Vec<Evidence>,
     variant: Option<Cow<'static, str>>,
     details: Vec<(&'static str, String)>,
     unfinished: bool,
 }
 
-#[derive(Debug)]
-struct Item {
-    family: &'static Family,
-    bits: Bits,
-    offset: usize,
-    text: Cow<'static, str>,
-}
-
 impl Said {
     /// `bits` of evidence, seen in the first byte of the direction.
     pub(super) fn new(family: &'static Family, bits: i32, text: impl Into<Cow<'static, str>>) -> Self {
-        let said = Self { items: Vec::new(), variant: None, details: Vec::new(), unfinished: false };
+        let said = Self { evidence: Vec::new(), variant: None, details: Vec::new(), unfinished: false };
         said.and(family, bits, 0, text)
     }
 
@@ -108,7 +101,8 @@ impl Said {
         offset: usize,
         text: impl Into<Cow<'static, str>>,
     ) -> Self {
-        self.items.push(Item { family, bits: Bits::whole(bits), offset, text: text.into() });
+        let (bits, frames) = (Bits::whole(bits), vec![offset as u64]);
+        self.evidence.push(Evidence { family, bits, frames, text: text.into() });
         self
     }
 
@@ -121,7 +115,9 @@ impl Said {
     /// A fact worth showing, if there is one. Bytes that are no UTF-8 are replaced.
     pub(super) fn detail(mut self, name: &'static str, value: Option<&[u8]>) -> Self {
         if let Some(value) = value.filter(|v| !v.is_empty()) {
-            self.details.push((name, String::from_utf8_lossy(value).into_owned()));
+            let text =
+                std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value).into_owned(), str::to_owned);
+            self.details.push((name, text));
         }
         self
     }
@@ -242,20 +238,34 @@ fn find(asked: Opening, answered: Opening, client: Stream<'_>, server: Stream<'_
     for (opening, stream, dir) in [(asked, client, serves.other()), (answered, server, serves)] {
         let Opening::Spoken(said) = opening else { continue };
         *dir.of_mut(&mut finding.spoke) = true;
+        let mut said = *said;
+        for item in &mut said.evidence {
+            let frame = |place: u64| stream.origin(place as usize).map(|(frame, _)| frame);
+            item.frames.retain_mut(|place| {
+                frame(*place).is_some_and(|frame| {
+                    *place = frame;
+                    true
+                })
+            });
+        }
         finding.variant = said.variant.or(finding.variant);
-        finding.details.extend(said.details);
-        finding.evidence.extend(said.items.into_iter().map(|item| Evidence {
-            family: item.family,
-            bits: item.bits,
-            frames: stream.origin(item.offset).map(|(frame, _)| frame).into_iter().collect(),
-            text: item.text,
-        }));
+        add(&mut finding.details, said.details);
+        add(&mut finding.evidence, said.evidence);
     }
     if let Some((frame, _)) = server.origin(0).filter(|_| against) {
         let text = "the server's answer is something else".into();
         finding.evidence.push(Evidence { family: &FOREIGN_ANSWER, bits: Bits::whole(-10), frames: vec![frame], text });
     }
     finding
+}
+
+/// Appends, without copying where there was nothing.
+fn add<T>(list: &mut Vec<T>, mut more: Vec<T>) {
+    if list.is_empty() {
+        *list = more;
+    } else {
+        list.append(&mut more);
+    }
 }
 
 #[cfg(test)]

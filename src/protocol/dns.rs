@@ -50,26 +50,25 @@ impl Protocol for Dns {
     }
 }
 
-/// See [`Protocol::may_have`]: an opcode in use, the reserved bit is zero, few questions and answers, and what the dialects
-/// want of the ID and the flags.
-pub(super) fn may_have(dialect: Dialect, at: usize, byte: u8) -> bool {
-    match (at, dialect) {
-        (0 | 1 | 3, Dialect::Mdns) | (3, Dialect::Llmnr) => byte == 0,
-        (2, Dialect::Mdns) => byte & 0x7b == 0,
-        (2, Dialect::Llmnr) => byte & 0x79 == 0,
-        (2, _) => matches!(byte >> 3 & 15, 0..=2 | 4..=9 | 15),
-        (3, _) => byte & 0x40 == 0,
-        (4, _) => byte == 0,
-        (5, Dialect::Llmnr) => byte == 1,
-        (5, _) => byte <= 64,
-        (6, _) => byte <= 2,
-        _ => true,
+/// The bits that are zero in the first eight bytes of messages of `dialect`: what it wants of the ID and the flags; the
+/// reserved flag; few questions and answers.
+fn zeros(dialect: Dialect) -> u64 {
+    match dialect {
+        Dialect::Mdns => 0xffff_7bff_ff80_fc00,
+        Dialect::Llmnr => 0x0000_79ff_fffe_fc00,
+        Dialect::Dns | Dialect::NetbiosNs => 0x0000_0040_ff80_fc00,
     }
+}
+
+/// See [`Protocol::may_have`]: also, the opcode is in use.
+pub(super) fn may_have(dialect: Dialect, at: usize, byte: u8) -> bool {
+    let zero = zeros(dialect).to_be_bytes().get(at).is_none_or(|bits| byte & bits == 0);
+    zero && (at != 2 || matches!(byte >> 3 & 15, 0..=2 | 4..=9 | 15))
 }
 
 /// Whether a message of `dialect` can begin so.
 fn may_begin(dialect: Dialect, bytes: &[u8]) -> bool {
-    bytes.iter().take(8).enumerate().all(|(at, byte)| may_have(dialect, at, *byte))
+    bytes.first_chunk().is_none_or(|first| u64::from_be_bytes(*first) & zeros(dialect) == 0)
 }
 
 /// Judges the datagrams of `head` that are of `dialect`.

@@ -113,7 +113,7 @@ fn reply(line: &[u8]) -> Option<i32> {
         b"150 " | b"125 " if has(b"connection") => 6,
         b"226 " if has(b"ransfer") || has(b"data connection") => 6,
         [b'1'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-'] | [b' ', ..] => 0,
-        _ if line.iter().take(64).all(u8::is_ascii) => 0,
+        _ if line.get(..line.len().min(64)).is_some_and(<[u8]>::is_ascii) => 0,
         _ => return None,
     })
 }

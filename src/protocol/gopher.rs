@@ -20,12 +20,11 @@ impl Dialogue for Gopher {
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
         let fits = |line: &[u8]| {
-            let fields: Vec<_> = line.split(|&b| b == b'\t').collect();
-            let port = fields.get(3).copied().unwrap_or_default();
             let kind = line.first().is_some_and(|b| {
                 matches!(b, b'0'..=b'9' | b'+' | b'T' | b'g' | b'I' | b'h' | b'i' | b's' | b'd' | b'p')
             });
-            kind && fields.len() >= 4 && (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
+            let port = |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+            kind && line.split(|&b| b == b'\t').nth(3).is_some_and(port)
         };
         let whole = text::lines(bytes).take(4).filter(|l| *l != b".").count();
         match text::lines(bytes).take(4).filter(|l| *l != b".").all(fits) {

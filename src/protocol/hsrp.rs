@@ -34,7 +34,12 @@ impl Protocol for Hsrp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 0 || matches!(byte, 0 | 1)
+        match at {
+            0 => byte <= 1,
+            1 => matches!(byte, 0..=2 | 40),
+            2 => matches!(byte, 0 | 1 | 2 | 4 | 8 | 16),
+            _ => true,
+        }
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

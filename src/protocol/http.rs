@@ -144,7 +144,7 @@ fn request(bytes: &[u8]) -> Option<Said> {
     let (line, _) = text::line(bytes)?;
     let (method, rest) = text::word(line).filter(|(method, _)| is_method(method))?;
     let said = match rest.strip_suffix(b" HTTP/1.0").or(rest.strip_suffix(b" HTTP/1.1")) {
-        Some(_) => Said::new(&REQUEST, 24, format!("request line with method {}", String::from_utf8_lossy(method))),
+        Some(_) => Said::new(&REQUEST, 24, ["request line with method ", &String::from_utf8_lossy(method)].concat()),
         // HTTP/0.9 (RFC 1945 section 5): no version, no headers.
         None if method == b"GET" && rest.starts_with(b" /") && !text::contains(rest, b" HTTP/") => {
             return Some(Said::new(&REQUEST, 10, "request line of HTTP/0.9").variant("0.9"));

@@ -24,7 +24,11 @@ impl Protocol for Ptp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 1 || byte & 15 == 2
+        match at {
+            0 => matches!(byte & 15, 0..=3 | 8..=13),
+            1 => byte & 15 == 2,
+            _ => true,
+        }
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

@@ -34,7 +34,12 @@ impl Protocol for Radius {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 0 || matches!(byte, 1..=5 | 11..=13 | 40..=45)
+        match at {
+            0 => matches!(byte, 1..=5 | 11..=13 | 40..=45),
+            // At most 4,096 bytes.
+            2 => byte <= 16,
+            _ => true,
+        }
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

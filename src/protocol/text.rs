@@ -52,13 +52,18 @@ impl Start {
 }
 
 /// The first line without its end, and what follows; none if it has no end yet. A lone LF ends a line too.
+#[inline]
 pub(super) fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(b'\n', bytes)?;
-    let (line, rest) = bytes.split_at_checked(end)?;
-    Some((line.strip_suffix(b"\r").unwrap_or(line), rest.strip_prefix(b"\n").unwrap_or(rest)))
+    let line = match bytes.get(..end)? {
+        [line @ .., b'\r'] => line,
+        line => line,
+    };
+    Some((line, bytes.get(end + 1..)?))
 }
 
 /// The complete lines, without their ends.
+#[inline]
 pub(super) fn lines(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (line, rest) = line(bytes)?;
@@ -117,7 +122,10 @@ pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
     let first = bytes.first().map(u8::to_ascii_uppercase);
     let mut verdict = Start::Other;
-    for word in words.iter().filter(|w| first.is_none() || w.as_bytes().first() == first.as_ref()) {
+    for word in words {
+        if first.is_some() && word.as_bytes().first() != first.as_ref() {
+            continue;
+        }
         match (start_any_case(bytes, word.as_bytes()), bytes.get(word.len())) {
             (Start::Other, _) => {}
             (Start::Same, Some(b' ' | b'\r' | b'\n')) => return first_line(bytes),

@@ -144,15 +144,15 @@ impl<'a> Message<'a> {
 
     /// The name in the first question (or first record), with dots; bytes that are not printable ASCII become '?'.
     pub fn name(&self) -> String {
-        let mut text = String::new();
+        let mut text = Vec::with_capacity(self.question.len());
         let mut c = Cursor::new(self.question);
         while let Some(label) = c.u8().filter(|&n| n > 0 && n < 64).and_then(|n| c.take(usize::from(n))) {
             if !text.is_empty() {
-                text.push('.');
+                text.push(b'.');
             }
-            text.extend(label.iter().map(|&b| if b.is_ascii_graphic() { char::from(b) } else { '?' }));
+            text.extend(label.iter().map(|&b| if b.is_ascii_graphic() { b } else { b'?' }));
         }
-        if text.is_empty() { ".".to_owned() } else { text }
+        String::from_utf8(text).ok().filter(|name| !name.is_empty()).unwrap_or_else(|| ".".to_owned())
     }
 
     /// Which protocol of the family this is, as a datagram.

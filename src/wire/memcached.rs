@@ -68,12 +68,12 @@ impl MemcachedUdp {
 
 /// Whether a text starts with a command.
 pub fn is_command(text: &[u8]) -> bool {
-    COMMANDS.iter().any(|word| text.starts_with(word))
+    COMMANDS.iter().any(|word| word.first() == text.first() && text.starts_with(word))
 }
 
 /// Whether a text starts with an answer.
 pub fn is_answer(text: &[u8]) -> bool {
-    ANSWERS.iter().any(|word| text.starts_with(word))
+    ANSWERS.iter().any(|word| word.first() == text.first() && text.starts_with(word))
 }
 
 #[cfg(test)]
