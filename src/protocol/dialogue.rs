@@ -89,7 +89,7 @@ pub(super) struct Said {
 impl Said {
     /// `bits` of evidence, seen in the first byte of the direction.
     pub(super) fn new(family: &'static Family, bits: i32, text: impl Into<Cow<'static, str>>) -> Self {
-        let said = Self { evidence: Vec::new(), variant: None, details: Vec::new(), unfinished: false };
+        let said = Self { evidence: Vec::with_capacity(2), variant: None, details: Vec::new(), unfinished: false };
         said.and(family, bits, 0, text)
     }
 

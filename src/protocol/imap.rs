@@ -34,7 +34,8 @@ pub(super) struct Imap;
 
 /// The tag and the command word of the client's first line.
 fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (tag, rest) = text::word(bytes)?;
+    // A tag has at most 32 characters here, and a command 12.
+    let (tag, rest) = text::word(bytes.get(..bytes.len().min(48))?)?;
     let (command, _) = text::word(rest.strip_prefix(b" ")?)?;
     let sane = (1..=32).contains(&tag.len()) && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.');
     let known = COMMANDS.iter().any(|c| command.eq_ignore_ascii_case(c.as_bytes()));

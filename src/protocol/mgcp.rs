@@ -36,6 +36,7 @@ impl Protocol for Mgcp {
     fn may_have(&self, at: usize, byte: u8) -> bool {
         match at {
             0..=2 => matches!(byte, b'A'..=b'Z' | b'0'..=b'9'),
+            3 => matches!(byte, b'A'..=b'Z' | b' ' | b'\t'),
             _ => true,
         }
     }

@@ -34,20 +34,32 @@ impl Protocol for NatPmp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        match at {
-            0 => byte == 0,
-            1 => matches!(byte, 0..=2 | 0x80..=0x82),
-            _ => true,
-        }
+        may_have(0, at, byte)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let reading = datagrams::read(head, |d| match d.bytes {
-            [0, 0..=2 | 0x80..=0x82, ..] if d.len <= 16 => Mapping::new(d.bytes, d.len),
-            _ => None,
-        });
-        reading.conclude(datagrams::judge(&reading, &SHAPE, Mapping::is_answered_by))
+        judge(head, 0, &SHAPE)
     }
+}
+
+/// See [`Protocol::may_have`], of messages of `version`, 0 or PCP's 2: an operation, a zero and a result.
+pub(super) fn may_have(version: u8, at: usize, byte: u8) -> bool {
+    match at {
+        0 => byte == version,
+        1 => matches!(byte, 0..=2 | 0x80..=0x82),
+        2 => byte == 0,
+        3 => byte <= 13,
+        _ => true,
+    }
+}
+
+/// Judges the messages of `version`.
+pub(super) fn judge(head: &Head<'_>, version: u8, shape: &'static Shape) -> Assessment {
+    let reading = datagrams::read(head, |d| match d.bytes {
+        [first, ..] if *first == version => Mapping::new(d.bytes, d.len),
+        _ => None,
+    });
+    reading.conclude(datagrams::judge(&reading, shape, Mapping::is_answered_by))
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! PCP, the successor of NAT-PMP.
 
-use super::datagrams::{self, Shape};
-use super::{Assessment, Bits, Family, Protocol};
+use super::datagrams::Shape;
+use super::{Assessment, Bits, Family, Protocol, nat_pmp};
 use crate::flow::Head;
-use crate::wire::nat_pmp::Mapping;
 
 /// Port Control Protocol.
 pub(super) struct Pcp;
@@ -33,20 +32,11 @@ impl Protocol for Pcp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        match at {
-            0 => byte == 2,
-            1 => matches!(byte, 0..=2 | 0x80..=0x82),
-            2 => byte == 0,
-            _ => true,
-        }
+        nat_pmp::may_have(2, at, byte)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
-        let reading = datagrams::read(head, |d| match d.bytes {
-            [2, 0..=2 | 0x80..=0x82, 0, ..] if d.len >= 24 => Mapping::new(d.bytes, d.len),
-            _ => None,
-        });
-        reading.conclude(datagrams::judge(&reading, &SHAPE, Mapping::is_answered_by))
+        nat_pmp::judge(head, 2, &SHAPE)
     }
 }
 

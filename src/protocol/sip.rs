@@ -72,7 +72,10 @@ impl Protocol for Sip {
 fn over_tcp(head: &Head<'_>) -> Assessment {
     let streams = [head.stream(Dir::Originator), head.stream(Dir::Responder)];
     // Some answer a request of HTTP as if it had been SIP's; it was not.
-    let http = |s: &Stream<'_>| text::line(s.bytes()).is_some_and(|(line, _)| line.ends_with(b" HTTP/1.1"));
+    let http = |s: &Stream<'_>| match s.bytes() {
+        [b'A'..=b'Z', ..] => text::line(s.bytes()).is_some_and(|(line, _)| line.ends_with(b" HTTP/1.1")),
+        _ => false,
+    };
     if streams.iter().any(http) {
         return Assessment::Excluded;
     }

@@ -34,10 +34,10 @@ impl Dialogue for Smtp {
         let named = text::contains(greeting, b"SMTP") || text::contains(greeting, b"LMTP");
         let said = Said::new(&GREETING, if named { 24 } else { 8 }, format!("server greets with code {code}"))
             .detail("greeting", Some(greeting));
-        let hello = matches!(self.client(client), Opening::Spoken(_));
-        match text::lines(bytes).find(|l| l.starts_with(b"250")) {
-            Some(_) if hello => said.and(&REPLY, 10, 0, "server accepts the hello with code 250").into(),
-            _ => said.unfinished(bytes.len() < 1024).into(),
+        let accepted = text::lines(bytes).any(|l| l.starts_with(b"250"));
+        match accepted && matches!(self.client(client), Opening::Spoken(_)) {
+            true => said.and(&REPLY, 10, 0, "server accepts the hello with code 250").into(),
+            false => said.unfinished(bytes.len() < 1024).into(),
         }
     }
 }

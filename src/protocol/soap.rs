@@ -33,7 +33,7 @@ impl Protocol for Soap {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 0 || matches!(byte, b'<' | b' ' | b'\r' | b'\n')
+        matches!(byte, b'<' | b' ' | b'\r' | b'\n') || at > 0 && matches!(byte, b'\t' | 0x20..)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {

@@ -74,11 +74,15 @@ pub(super) fn lines(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The values of header fields ("Name: value"), searched up to the first empty line, and whether that is there.
 pub(super) fn fields<'a, const N: usize>(bytes: &'a [u8], names: [&str; N]) -> ([Option<&'a [u8]>; N], bool) {
-    let mut values = [None; N];
-    for line in lines(bytes) {
+    let (mut values, mut rest) = ([None; N], bytes);
+    while let Some((line, after)) = line(rest) {
         if line.is_empty() {
             return (values, true);
         }
+        if values.iter().all(Option::is_some) {
+            break;
+        }
+        rest = after;
         for (name, value) in names.iter().zip(&mut values) {
             if value.is_none()
                 && line.get(name.len()) == Some(&b':')
@@ -88,7 +92,8 @@ pub(super) fn fields<'a, const N: usize>(bytes: &'a [u8], names: [&str; N]) -> (
             }
         }
     }
-    (values, false)
+    let whole = |end: &[u8]| memchr::memmem::find(rest, end).is_some();
+    (values, whole(b"\n\r\n") || whole(b"\n\n"))
 }
 
 /// The value of one header field.
@@ -147,8 +152,9 @@ fn first_line(bytes: &[u8]) -> Start {
 
 /// A reply line that begins with three digits (RFC 5321 section 4.2, RFC 959 section 4.2): the code and the text.
 pub(super) fn reply(bytes: &[u8]) -> Option<(u16, &[u8])> {
+    let [a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', ..] = *bytes else { return None };
     let (line, _) = line(bytes)?;
-    let (&[a @ b'1'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9'], rest) = line.split_first_chunk()? else { return None };
+    let rest = line.get(3..)?;
     let text = match rest {
         [] => rest,
         [b' ' | b'-', text @ ..] => text,

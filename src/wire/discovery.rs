@@ -23,9 +23,12 @@ impl Soap {
         let start = bytes.trim_ascii_start();
         let xml = start.starts_with(b"<?xml")
             || start.starts_with(b"<") && contains(start.get(..40).unwrap_or(start), b"Envelope");
+        if !xml {
+            return None;
+        }
         let envelope = contains(bytes, b"Envelope") || contains(bytes, b"www.w3.org/2003/05/soap-envelope");
         let behind = bytes.len() < len && start.starts_with(b"<?xml");
-        (xml && (envelope || behind)).then_some(Self)
+        (envelope || behind).then_some(Self)
     }
 }
 
