@@ -3,6 +3,7 @@
 use super::datagrams::{self, Shape};
 use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
+use crate::wire::cursor::text;
 
 /// Simple Service Discovery Protocol.
 pub(super) struct Ssdp;
@@ -32,8 +33,7 @@ enum Message {
 
 /// Reads the visible bytes of a message; `whole` when nothing is cut off.
 fn read(bytes: &[u8], whole: bool) -> Option<Message> {
-    let text = bytes.utf8_chunks().next()?.valid();
-    let (start, headers) = text.split_once("\r\n")?;
+    let (start, headers) = text(bytes).split_once("\r\n")?;
     let message = match start {
         "M-SEARCH * HTTP/1.1" | "M-SEARCH * HTTP/1.0" => Message::Search,
         "NOTIFY * HTTP/1.1" | "NOTIFY * HTTP/1.0" => Message::Notify,

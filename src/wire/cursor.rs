@@ -84,9 +84,20 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The text at the front, up to the first byte that is no UTF-8.
+pub fn text(bytes: &[u8]) -> &str {
+    let valid = |e: std::str::Utf8Error| bytes.get(..e.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok());
+    std::str::from_utf8(bytes).or_else(|e| valid(e).ok_or(e)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_ends_where_it_is_none() {
+        assert_eq!((text(b"caf\xc3\xa9"), text(b"caf\xe9"), text(b"")), ("caf\u{e9}", "caf", ""));
+    }
 
     #[test]
     fn too_little_takes_nothing() {

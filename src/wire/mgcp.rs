@@ -4,6 +4,8 @@
 //! RQNT 1201 endpoint@gateway MGCP 1.0          or     200 1201 OK
 //! ```
 
+use super::cursor::text;
+
 /// A command or a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mgcp<'a> {
@@ -16,8 +18,9 @@ pub struct Mgcp<'a> {
 impl<'a> Mgcp<'a> {
     /// Reads the visible bytes of a message.
     pub fn new(bytes: &'a [u8], _len: usize) -> Option<Self> {
-        let text = bytes.utf8_chunks().next()?.valid();
-        let line = text.split(['\r', '\n']).next()?;
+        // A verb of four letters or a code of three digits.
+        let ([_, _, _, b' ' | b'\t', ..] | [_, _, _, _, b' ' | b'\t', ..]) = bytes else { return None };
+        let line = text(bytes).split(['\r', '\n']).next()?;
         let mut words = line.split_ascii_whitespace();
         let (first, transaction) = (words.next()?, words.next()?);
         let number = |w: &str, most: usize| (1..=most).contains(&w.len()) && w.bytes().all(|b| b.is_ascii_digit());

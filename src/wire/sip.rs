@@ -7,6 +7,8 @@
 //! CSeq: 314159 INVITE
 //! ```
 
+use super::cursor::text;
+
 /// A message with SIP's start line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sip<'a> {
@@ -27,8 +29,7 @@ impl<'a> Sip<'a> {
         if !line.starts_with(b"SIP/2.0 ") && !line.ends_with(b" SIP/2.0\r") {
             return None;
         }
-        let text = bytes.utf8_chunks().next()?.valid();
-        let (start, headers) = text.split_once("\r\n")?;
+        let (start, headers) = text(bytes).split_once("\r\n")?;
         let method = match start.strip_prefix("SIP/2.0 ") {
             Some(status) => {
                 let code = status.get(..3)?;
