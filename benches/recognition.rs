@@ -89,7 +89,8 @@ fn recognise(recorded: &Recorded) -> (Duration, &'static str) {
             break;
         }
     }
-    let decision = black_box(undecided.conclude(ended, portproof::protocol::ProtocolSet::EMPTY));
+    undecided.look(ended);
+    let decision = black_box(undecided.conclude(ended, Default::default));
     (start.elapsed(), decision.protocol.unwrap_or("unknown"))
 }
 

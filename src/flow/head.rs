@@ -134,12 +134,13 @@ impl HeadBuf {
 
     /// Empties the head for another flow; memory for first payloads is kept.
     pub fn reuse(&mut self, transport: Transport) {
-        let (mut bytes, mut kept) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.kept));
+        // Every field stands here, so that none is forgotten.
+        let Self { transport: of, bytes, kept, ring, counts, last, first_bytes, tallies, streams } = self;
         bytes.clear();
         kept.clear();
-        let mut streams = std::mem::take(&mut self.streams);
         streams.iter_mut().for_each(StreamBuf::reuse);
-        *self = Self { bytes, kept, streams, ..Self::new(transport) };
+        (*of, *ring) = (transport, 0);
+        (*counts, *last, *first_bytes, *tallies) = Default::default();
     }
 
     /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured. Empty payloads count as well.

@@ -5,12 +5,13 @@
 //! the same flows, as long as none of them was forgotten.
 
 use super::announced::{Heard, Offers};
+use super::arrivals::Arrivals;
 use super::ended::{Change, Ended, Standing};
 use super::event::{Event, Tell, Told};
 use super::keep::{Held, Keeping};
 use super::merge::{self, Company, Merged};
 use super::moved;
-use super::questions::{Arrivals, KNOWN, Questions};
+use super::questions::{KNOWN, Questions};
 use super::scans::{Scans, Tried};
 use super::taken::Taken;
 use crate::flow::FlowKey;
@@ -194,7 +195,7 @@ impl<'a> Board<'a> {
             // Others have strengthened it.
             ended.decision = known.merged.ended.decision.take();
         }
-        let mut merged = merge::seat(ended, &self.arrivals.0, self.registry);
+        let mut merged = merge::seat(ended, &self.arrivals, self.registry);
         match &known {
             Some(known) => {
                 let Merged { announced, inherited, answered_elsewhere, probe, .. } = known.merged;
@@ -224,7 +225,7 @@ impl<'a> Board<'a> {
         let id = (ended.flow.first_frame, ended.flow.key);
         self.latest = self.latest.max(ended.flow.last);
         let counts = !merge::ends_by_itself(&ended);
-        let merged = merge::seat(ended, &self.arrivals.0, self.registry);
+        let merged = merge::seat(ended, &self.arrivals, self.registry);
         let number = *self.numbers.entry(id).or_insert_with(|| {
             self.seen += 1;
             self.seen
@@ -256,7 +257,8 @@ impl<'a> Board<'a> {
             self.questions.note(number, &known.merged, suspected);
         }
         if std::mem::replace(&mut known.arrived, counts) != counts {
-            for end in self.arrivals.count(&known.merged, counts) {
+            self.arrivals.bound(KNOWN);
+            for end in self.arrivals.count(&known.merged.ended, counts).into_iter().flatten() {
                 self.again.extend(self.questions.of_end(&end));
             }
         }
@@ -365,7 +367,7 @@ impl<'a> Board<'a> {
         self.file(number);
         let Some(known) = self.flows.get_mut(&number) else { return Ok(()) };
         if known.merged.announced.is_none() {
-            known.merged.reseat(&self.arrivals.0, self.registry);
+            known.merged.reseat(&self.arrivals, self.registry);
         }
         self.company.lift(&mut known.merged);
         known.tried = self.scans.enter(known.tried, &known.merged);

@@ -1,5 +1,6 @@
 //! From the shards' flows to judged ones: order, numbers, what flows say of one another, who serves, the verdict.
 
+use super::arrivals::Arrivals;
 use super::ended::Ended;
 use super::probing::{Attempt, Outcome};
 use super::{announced, group, moved};
@@ -12,8 +13,6 @@ use crate::verdict::serve::{self, Ends};
 use crate::verdict::{Announced, Answered, FlowRecord, Judgement, Observation, Reason, ServerBy, judge, proto};
 use hashbrown::HashMap;
 
-/// Peers that must have come to an end before it counts as serving.
-pub(super) const FAN_IN: i64 = 3;
 /// Visible bytes of a server below which an unnamed flow showed too little.
 const ENOUGH: u8 = 16;
 
@@ -51,7 +50,10 @@ pub(super) type End = (Endpoint, Transport, Option<Tunnel>);
 /// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
 pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
     flows.sort_by_key(|e| (e.flow.first_frame, e.flow.key));
-    let arrivals = arrivals(&flows);
+    let mut arrivals = Arrivals::default();
+    for ended in flows.iter().filter(|ended| !ends_by_itself(ended)) {
+        arrivals.count(ended, true);
+    }
     let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
     join(&mut merged);
     moved::join(&mut merged);
@@ -61,7 +63,7 @@ pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
 
 /// Judged alone: a flow that had to go before the others were known.
 pub fn alone(ended: Ended, registry: &Registry) -> Merged {
-    seat(ended, &HashMap::new(), registry)
+    seat(ended, &Arrivals::default(), registry)
 }
 
 /// Whether a flow shows by itself who serves.
@@ -69,29 +71,17 @@ pub(super) fn ends_by_itself(ended: &Ended) -> bool {
     ended.flow.opening_seen() || ended.decision.as_ref().is_some_and(|d| d.server.is_some())
 }
 
-/// How many flows came to an end, minus how many it started, where it is not told otherwise who serves.
-fn arrivals(flows: &[Ended]) -> HashMap<End, i64> {
-    let mut arrivals: HashMap<End, i64> = HashMap::new();
-    for ended in flows.iter().filter(|e| !ends_by_itself(e)) {
-        let key = &ended.flow.key;
-        let end = |dir| (ended.flow.end(dir), key.transport, key.tunnel);
-        *arrivals.entry(end(Dir::Responder)).or_default() += 1;
-        *arrivals.entry(end(Dir::Originator)).or_default() -= 1;
-    }
-    arrivals
-}
-
-pub(super) fn seat(mut ended: Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> Merged {
+pub(super) fn seat(mut ended: Ended, arrivals: &Arrivals, registry: &Registry) -> Merged {
     group::settle(&mut ended);
     let (server, server_by) = who_serves(&ended, arrivals, registry);
     Merged { ended, server, server_by, announced: None, inherited: None, answered_elsewhere: false, probe: false }
 }
 
-fn who_serves(ended: &Ended, arrivals: &HashMap<End, i64>, registry: &Registry) -> (Dir, ServerBy) {
+fn who_serves(ended: &Ended, arrivals: &Arrivals, registry: &Registry) -> (Dir, ServerBy) {
     let flow = &ended.flow;
     let came = |dir| {
         let end = (flow.end(dir), flow.key.transport, flow.key.tunnel);
-        arrivals.get(&end).is_some_and(|&n| n >= FAN_IN)
+        arrivals.many(&end)
     };
     let fan_in = match (came(Dir::Originator), came(Dir::Responder)) {
         (true, false) => Some(Dir::Originator),
@@ -111,7 +101,7 @@ fn who_serves(ended: &Ended, arrivals: &HashMap<End, i64>, registry: &Registry) 
 
 impl Merged {
     /// Finds out anew who serves, after the flow or the arrivals changed.
-    pub(super) fn reseat(&mut self, arrivals: &HashMap<End, i64>, registry: &Registry) {
+    pub(super) fn reseat(&mut self, arrivals: &Arrivals, registry: &Registry) {
         (self.server, self.server_by) = who_serves(&self.ended, arrivals, registry);
     }
 

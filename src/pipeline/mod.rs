@@ -1,6 +1,7 @@
 //! From a capture to judged flows: threads, channels, shards, merge, and the counters that add up.
 
 mod announced;
+mod arrivals;
 pub mod board;
 mod claimed;
 mod decrypted;

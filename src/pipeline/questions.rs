@@ -1,8 +1,7 @@
 //! Which flows of a live run may be judged otherwise when more is known: of an end (who serves there, and what), or of a
 //! session that several flows belong to.
 
-use super::merge::{End, FAN_IN, Merged};
-use crate::flow::Dir;
+use super::merge::{End, Merged};
 use hashbrown::HashMap;
 
 /// Ends and sessions of which something is kept.
@@ -62,35 +61,5 @@ impl Questions {
                 }
             }
         }
-    }
-}
-
-/// How many flows came to an end, minus how many it started, where it is not told otherwise who serves.
-#[derive(Debug, Default)]
-pub(super) struct Arrivals(pub(super) HashMap<End, i64>);
-
-impl Arrivals {
-    /// A flow came to its responder (or, if it does not count any more, did not). Gives the ends that have become places
-    /// many come to, or ceased to be.
-    pub(super) fn count(&mut self, flow: &Merged, counts: bool) -> Vec<End> {
-        if self.0.len() > KNOWN {
-            self.0.retain(|_, n| *n >= FAN_IN);
-            if self.0.len() > KNOWN / 2 {
-                self.0.clear();
-            }
-        }
-        let key = &flow.ended.flow.key;
-        let sign = if counts { 1 } else { -1 };
-        let mut crossed = Vec::new();
-        for (dir, change) in [(Dir::Responder, sign), (Dir::Originator, -sign)] {
-            let end = (flow.ended.flow.end(dir), key.transport, key.tunnel);
-            let n = self.0.entry(end).or_default();
-            let before = *n >= FAN_IN;
-            *n += change;
-            if before != (*n >= FAN_IN) {
-                crossed.push(end);
-            }
-        }
-        crossed
     }
 }

@@ -67,9 +67,30 @@ impl Undecided {
 
     /// The same memory for another flow.
     pub fn reuse(&mut self, transport: Transport) {
-        let mut head = std::mem::replace(&mut self.head, HeadBuf::new(transport));
+        // The head is large and stays where it is; every other field stands here, so that none is forgotten.
+        let Self {
+            head,
+            excluded,
+            waiting,
+            concerned,
+            skipped,
+            findings,
+            band,
+            certain,
+            reader,
+            decided_at,
+            payloads,
+            assessed,
+            asked,
+            at_end,
+        } = self;
         head.reuse(transport);
-        *self = Self { head, ..Self::new(transport) };
+        findings.clear();
+        *excluded = ask::strangers(transport);
+        (*waiting, *concerned, *asked) = Default::default();
+        (*skipped, *at_end) = (false, false);
+        (*band, *certain, *reader) = (None, None, None);
+        (*decided_at, *payloads, *assessed) = (0, 0, 0);
     }
 
     /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured.
@@ -299,12 +320,12 @@ impl Undecided {
     }
 
     /// The last word: asks once more if the flow ended, and concludes. It counts of `claimed` whether they exclude it.
-    pub fn conclude(&mut self, ended: bool, claimed: ProtocolSet) -> Decision {
+    pub fn conclude(&mut self, ended: bool, claimed: impl FnOnce() -> ProtocolSet) -> Decision {
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
         if self.band.is_none() {
             let (mut rest, mut asked) = (ask::expected(), self.asked);
             if self.complete(self.head.transport()) {
-                let passed_over = if self.skipped { claimed } else { ProtocolSet::EMPTY };
+                let passed_over = if self.skipped { claimed() } else { ProtocolSet::EMPTY };
                 rest = rest.union(&passed_over).union(&ask::heed_end());
                 asked = if ended && !self.at_end { asked.without(&ask::heed_end()) } else { asked };
             }

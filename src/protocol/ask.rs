@@ -54,12 +54,9 @@ pub fn expected() -> ProtocolSet {
 
 /// Who can make something of a datagram that begins like this one.
 pub fn may_read(datagram: &[u8]) -> ProtocolSet {
-    let everybody = ProtocolSet::EVERYBODY;
-    BY_BYTE
-        .iter()
-        .zip(datagram)
-        .filter_map(|(sets, byte)| sets.get(usize::from(*byte)))
-        .fold(everybody, |a, b| a.both(b))
+    BY_BYTE.iter().zip(datagram).fold(ProtocolSet::EVERYBODY, |whom, (sets, byte)| {
+        sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set))
+    })
 }
 
 /// Per recogniser, who may go along with it in one flow.

@@ -112,6 +112,7 @@ mod rtp;
 mod rtps;
 mod rtsp;
 mod s7comm;
+mod set;
 mod sflow;
 mod sip;
 mod skinny;
@@ -148,6 +149,7 @@ mod zabbix;
 
 pub use decide::{Decision, FULLY_ENCRYPTED, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
+pub use set::ProtocolSet;
 
 use crate::flow::{Dir, Head};
 use std::borrow::Cow;
@@ -295,77 +297,6 @@ pub fn index(name: &str) -> Option<usize> {
 pub(crate) fn link(kind: &str, identifier: &[u8]) -> u64 {
     let bytes = kind.bytes().chain(std::iter::once(0)).chain(identifier.iter().copied());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// A set of recognisers, by their place in [`ALL`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ProtocolSet([u64; 4]);
-
-impl ProtocolSet {
-    /// The set with nobody in it.
-    pub const EMPTY: Self = Self([0; 4]);
-
-    /// The set with all in it.
-    pub const EVERYBODY: Self = Self([u64::MAX; 4]);
-
-    /// Adds a recogniser.
-    pub fn insert(&mut self, index: usize) {
-        if let Some(word) = self.0.get_mut(index / 64) {
-            *word |= 1 << (index % 64);
-        }
-    }
-
-    /// Takes a recogniser out.
-    pub fn remove(&mut self, index: usize) {
-        if let Some(word) = self.0.get_mut(index / 64) {
-            *word &= !(1 << (index % 64));
-        }
-    }
-
-    /// Whether it is in the set.
-    pub fn contains(&self, index: usize) -> bool {
-        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
-    }
-
-    /// Those in either set.
-    pub fn union(&self, other: &Self) -> Self {
-        self.zip(other, |a, b| a | b)
-    }
-
-    /// Those in both sets.
-    pub fn both(&self, other: &Self) -> Self {
-        self.zip(other, |a, b| a & b)
-    }
-
-    /// Those in this set and not in the other.
-    pub fn without(&self, other: &Self) -> Self {
-        self.zip(other, |a, b| a & !b)
-    }
-
-    fn zip(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
-        let mut set = *self;
-        set.0.iter_mut().zip(other.0).for_each(|(a, b)| *a = join(*a, b));
-        set
-    }
-
-    /// The places in the set, in order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
-        let mut words = self.0;
-        std::iter::from_fn(move || {
-            let (n, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
-            let bit = word.trailing_zeros();
-            *word &= *word - 1;
-            Some(n * 64 + bit as usize)
-        })
-    }
-}
-
-impl FromIterator<usize> for ProtocolSet {
-    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
-        let mut set = Self::EMPTY;
-        places.into_iter().for_each(|n| set.insert(n));
-        set
-    }
 }
 
 /// One protocol's recogniser. Implementations are pure: the same head always gives the same answer.

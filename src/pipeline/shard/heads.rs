@@ -97,7 +97,7 @@ impl<'a> Heads<'a> {
     pub(super) fn judge(&mut self, undecided: &mut Undecided, key: &FlowKey, ended: bool) -> Closed {
         let complete = undecided.complete(key.transport);
         let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-        let decision = Box::new(undecided.conclude(ended, self.claimed.of(key)));
+        let decision = Box::new(undecided.conclude(ended, || self.claimed.of(key)));
         Closed { decision, complete, lossy, wanted: false }
     }
 

@@ -1,0 +1,79 @@
+//! Sets of recognisers.
+
+/// A set of recognisers, by their place in [`ALL`](super::ALL).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ProtocolSet([u64; 4]);
+
+impl ProtocolSet {
+    /// The set with nobody in it.
+    pub const EMPTY: Self = Self([0; 4]);
+
+    /// The set with all in it.
+    pub const EVERYBODY: Self = Self([u64::MAX; 4]);
+
+    /// Adds a recogniser.
+    #[inline]
+    pub fn insert(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word |= 1 << (index % 64);
+        }
+    }
+
+    /// Takes a recogniser out.
+    #[inline]
+    pub fn remove(&mut self, index: usize) {
+        if let Some(word) = self.0.get_mut(index / 64) {
+            *word &= !(1 << (index % 64));
+        }
+    }
+
+    /// Whether it is in the set.
+    #[inline]
+    pub fn contains(&self, index: usize) -> bool {
+        self.0.get(index / 64).is_some_and(|word| word & (1 << (index % 64)) != 0)
+    }
+
+    /// Those in either set.
+    #[inline]
+    pub fn union(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a | b)
+    }
+
+    /// Those in both sets.
+    #[inline]
+    pub fn both(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & b)
+    }
+
+    /// Those in this set and not in the other.
+    #[inline]
+    pub fn without(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a & !b)
+    }
+
+    #[inline]
+    fn zip(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([join(a, e), join(b, f), join(c, g), join(d, h)])
+    }
+
+    /// The places in the set, in order.
+    #[inline]
+    pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut words = self.0;
+        std::iter::from_fn(move || {
+            let (n, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+            let bit = word.trailing_zeros();
+            *word &= *word - 1;
+            Some(n * 64 + bit as usize)
+        })
+    }
+}
+
+impl FromIterator<usize> for ProtocolSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut set = Self::EMPTY;
+        places.into_iter().for_each(|n| set.insert(n));
+        set
+    }
+}
