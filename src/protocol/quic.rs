@@ -4,7 +4,7 @@ use super::datagrams::{self, item};
 use super::{Assessment, Bits, Family, Finding, Protocol};
 use crate::flow::Head;
 use crate::wire::quic::{Google, Kind, Long};
-use crate::wire::quic_initial::{self, Crypto};
+use crate::wire::quic_initial::{Crypto, Keys};
 use crate::wire::tls::{Handshake, Hello};
 
 /// QUIC, the IETF's and (variants Q043 to Q050) Google's.
@@ -52,7 +52,8 @@ impl Protocol for Quic {
         if reading.hits.is_empty() {
             // In the middle of a connection nothing but such headers may come.
             let middle = short + older >= 2;
-            return google(head).unwrap_or_else(|| if middle { Assessment::NotNow } else { reading.nothing() });
+            let google = if older > 0 { google(head) } else { None };
+            return google.unwrap_or_else(|| if middle { Assessment::NotNow } else { reading.nothing() });
         }
         let foreign = reading.misses.iter().sum::<u64>().saturating_sub(short);
         if foreign > reading.hits.len() as u64 {
@@ -81,12 +82,17 @@ impl Protocol for Quic {
         let mut crypto = Crypto::default();
         // Later Initials of the client still have the keys of its first packet's connection ID.
         if let Some(first) = reading.hits.iter().find(|h| h.message.kind == Kind::Initial) {
+            let keys = Keys::new(first.message.version, first.message.dcid);
             let same = reading.by(first.datagram.dir).filter(|h| h.message.kind == Kind::Initial);
             for hit in same.take(4) {
-                let keys = [first.message.dcid, hit.message.dcid];
-                let Some(payload) = keys.into_iter().find_map(|dcid| quic_initial::open(&hit.message, dcid)) else {
-                    break;
+                let (message, opened) = (&hit.message, &first.message);
+                let with_first = || match message.version == opened.version {
+                    true => keys.as_ref()?.open(message),
+                    false => Keys::new(message.version, opened.dcid)?.open(message),
                 };
+                let with_own =
+                    || Keys::new(message.version, message.dcid).filter(|_| message.dcid != opened.dcid)?.open(message);
+                let Some(payload) = with_first().or_else(with_own) else { break };
                 crypto.take(&payload);
                 let text = "the client's Initial opens with the key that its connection ID gives, and its tag verifies";
                 finding.evidence.push(item(&OPENS, 16, vec![hit.datagram.frame], text));

@@ -99,17 +99,18 @@ impl<'a> Ike<'a> {
     /// Reads the visible front of a message of `len` bytes (without marker), at least up to the flags. `None` unless
     /// every visible field of the header is legal together with the others and the length field says exactly `len`.
     pub fn new(len: usize, bytes: &'a [u8]) -> Option<Self> {
-        let (initiator, rest) = bytes.split_first_chunk::<8>()?;
-        let (responder, rest) = rest.split_first_chunk::<8>()?;
-        let (&[next, version, exchange, flags], rest) = rest.split_first_chunk::<4>()?;
-        let number = |at: usize| rest.get(at..at + 4)?.first_chunk::<4>().map(|n| u32::from_be_bytes(*n));
-        let (message_id, length) = (number(0), number(4));
-        let payloads = rest.get(8..).unwrap_or_default();
-        let version = match version {
+        // Most other bytes fail here.
+        let version = match bytes.get(17)? {
             0x10 => Version::V1,
             0x20 => Version::V2,
             _ => return None,
         };
+        let (initiator, rest) = bytes.split_first_chunk::<8>()?;
+        let (responder, rest) = rest.split_first_chunk::<8>()?;
+        let (&[next, _, exchange, flags], rest) = rest.split_first_chunk::<4>()?;
+        let number = |at: usize| rest.get(at..at + 4)?.first_chunk::<4>().map(|n| u32::from_be_bytes(*n));
+        let (message_id, length) = (number(0), number(4));
+        let payloads = rest.get(8..).unwrap_or_default();
         let exchange = Exchange(exchange);
         let length_fits = length.is_none_or(|l| l as usize == len) && len >= HEADER;
         let whole = length.is_some() && payloads.len() + HEADER >= len;

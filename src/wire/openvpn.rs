@@ -46,6 +46,7 @@ impl Opcode {
 
     /// The opcode and key ID of a first byte, if that pair can occur: hard resets and WKC only with key 0, a soft reset
     /// never with it (key IDs of renegotiations run from 1 to 7 and wrap to 1).
+    #[inline]
     pub fn of(byte: u8) -> Option<(Self, u8)> {
         let (opcode, key) = (Self(byte >> 3), byte & 7);
         let legal = match opcode.0 {
@@ -58,11 +59,13 @@ impl Opcode {
     }
 
     /// Whether packets of this opcode belong to the control channel.
+    #[inline]
     pub fn is_control(self) -> bool {
         matches!(self.0, 1..=5 | 7 | 8 | 10 | 11)
     }
 
     /// Whether packets of this opcode belong to the data channel.
+    #[inline]
     pub fn is_data(self) -> bool {
         matches!(self, Self::DATA_V1 | Self::DATA_V2)
     }

@@ -7,7 +7,7 @@
 //! ```
 
 use super::cursor::Cursor;
-use super::quic::{Kind, Long, Version, varint};
+use super::quic::{Long, Version, varint};
 use aes_gcm::aes::cipher::{BlockCipherEncrypt, KeyInit};
 use aes_gcm::{AeadInOut, Aes128Gcm};
 use hkdf::Hkdf;
@@ -39,38 +39,52 @@ fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &str) -> Option<[u8; N]>
     Some(out)
 }
 
-/// Removes the protection of a client's Initial, keyed by `dcid`: the connection ID of the client's first packet. `None`
-/// when the tag does not verify: then it is no Initial of that version, or of another connection.
-pub fn open(long: &Long<'_>, dcid: &[u8]) -> Option<Vec<u8>> {
-    let (salt, second) = salt(long.version).filter(|_| long.kind == Kind::Initial)?;
-    let initial = Hkdf::<Sha256>::new(Some(&salt), dcid);
-    let client = Hkdf::<Sha256>::from_prk(&expand::<32>(&initial, "client in")?).ok()?;
-    let label = |v1: &'static str, v2: &'static str| if second { v2 } else { v1 };
-    let key = expand::<16>(&client, label("quic key", "quicv2 key"))?;
-    let iv = expand::<12>(&client, label("quic iv", "quicv2 iv"))?;
-    let hp = expand::<16>(&client, label("quic hp", "quicv2 hp"))?;
+/// The keys of a client's Initials.
+pub struct Keys {
+    key: [u8; 16],
+    iv: [u8; 12],
+    hp: [u8; 16],
+}
 
-    let packet = long.packet?;
-    let sample: [u8; 16] = *packet.get(long.number_at + 4..)?.first_chunk()?;
-    let mut mask = sample.into();
-    aes::Aes128::new(&hp.into()).encrypt_block(&mut mask);
-    let [mask_first, mask_rest @ ..] = <[u8; 16]>::from(mask);
-    let first = packet.first()? ^ (mask_first & 0x0f);
-    let number_len = usize::from(first & 3) + 1;
+impl Keys {
+    /// Derives them from the connection ID of the client's first packet. `None` for versions without known salt.
+    pub fn new(version: Version, dcid: &[u8]) -> Option<Self> {
+        let (salt, second) = salt(version)?;
+        let initial = Hkdf::<Sha256>::new(Some(&salt), dcid);
+        let client = Hkdf::<Sha256>::from_prk(&expand::<32>(&initial, "client in")?).ok()?;
+        let label = |v1: &'static str, v2: &'static str| if second { v2 } else { v1 };
+        Some(Self {
+            key: expand(&client, label("quic key", "quicv2 key"))?,
+            iv: expand(&client, label("quic iv", "quicv2 iv"))?,
+            hp: expand(&client, label("quic hp", "quicv2 hp"))?,
+        })
+    }
 
-    let mut header = packet.get(..long.number_at + number_len)?.to_vec();
-    *header.first_mut()? = first;
-    let mut nonce = iv;
-    let number = header.get_mut(long.number_at..)?;
-    for (byte, mask) in number.iter_mut().zip(mask_rest) {
-        *byte ^= mask;
+    /// Removes the protection of a client's Initial. `None` when the tag does not verify: then it is no Initial of that
+    /// version, or of another connection.
+    pub fn open(&self, long: &Long<'_>) -> Option<Vec<u8>> {
+        let packet = long.packet?;
+        let sample: [u8; 16] = *packet.get(long.number_at + 4..)?.first_chunk()?;
+        let mut mask = sample.into();
+        aes::Aes128::new(&self.hp.into()).encrypt_block(&mut mask);
+        let [mask_first, mask_rest @ ..] = <[u8; 16]>::from(mask);
+        let first = packet.first()? ^ (mask_first & 0x0f);
+        let number_len = usize::from(first & 3) + 1;
+
+        let mut header = packet.get(..long.number_at + number_len)?.to_vec();
+        *header.first_mut()? = first;
+        let mut nonce = self.iv;
+        let number = header.get_mut(long.number_at..)?;
+        for (byte, mask) in number.iter_mut().zip(mask_rest) {
+            *byte ^= mask;
+        }
+        for (nonce, byte) in nonce.iter_mut().rev().zip(number.iter().rev()) {
+            *nonce ^= byte;
+        }
+        let mut payload = packet.get(header.len()..)?.to_vec();
+        Aes128Gcm::new(&self.key.into()).decrypt_in_place(&nonce.into(), &header, &mut payload).ok()?;
+        Some(payload)
     }
-    for (nonce, byte) in nonce.iter_mut().rev().zip(number.iter().rev()) {
-        *nonce ^= byte;
-    }
-    let mut payload = packet.get(header.len()..)?.to_vec();
-    Aes128Gcm::new(&key.into()).decrypt_in_place(&nonce.into(), &header, &mut payload).ok()?;
-    Some(payload)
 }
 
 /// Puts the handshake together from CRYPTO frames, which may come in any order and in several packets.
@@ -89,7 +103,12 @@ impl Crypto {
 
     fn frame(&mut self, c: &mut Cursor<'_>) -> Option<()> {
         match c.u8()? {
-            0 | 1 => {}
+            // Padding, of which there is much.
+            0 => {
+                let more = c.rest().iter().position(|b| *b != 0).unwrap_or(c.rest().len());
+                c.take(more)?;
+            }
+            1 => {}
             // ACK: largest, delay, range count, first range, then pairs. Only a retransmitted Initial has one.
             2 => {
                 let (_, _, ranges, _) = (varint(c)?, varint(c)?, varint(c)?, varint(c)?);

@@ -4,6 +4,7 @@
 use crate::flow::{Dir, PrefixTally};
 use crate::packet::Time;
 use crate::wire::esp::Esp;
+use std::cell::OnceCell;
 
 /// The widest step between sequence numbers, put in order, that still counts as small: OpenVPN's and most ESP stacks'
 /// replay windows are 64 packets.
@@ -31,6 +32,8 @@ pub(super) struct Sa<'a> {
     pub(super) packets: Vec<Seen<'a>>,
     /// All of the direction's packets under this SPI, kept or not, once there are enough for a tally.
     pub(super) tally: Option<&'a PrefixTally>,
+    /// What [`Sa::sequence`] found out when it was first asked.
+    sequence: OnceCell<Sequence>,
 }
 
 /// Groups packets by direction and SPI, in order of first appearance.
@@ -40,7 +43,7 @@ pub(super) fn group<'a>(packets: impl Iterator<Item = Seen<'a>>) -> Vec<Sa<'a>> 
         let (dir, spi) = (packet.dir, packet.esp.spi());
         match list.iter_mut().find(|sa| sa.dir == dir && sa.spi == spi) {
             Some(sa) => sa.packets.push(packet),
-            None => list.push(Sa { dir, spi, packets: vec![packet], tally: None }),
+            None => list.push(Sa::new(dir, spi, vec![packet], None)),
         }
     }
     list
@@ -129,6 +132,10 @@ fn is_random(word: u32) -> bool {
 }
 
 impl<'a> Sa<'a> {
+    pub(super) fn new(dir: Dir, spi: u32, packets: Vec<Seen<'a>>, tally: Option<&'a PrefixTally>) -> Self {
+        Self { dir, spi, packets, tally, sequence: OnceCell::new() }
+    }
+
     /// Packets seen under this SPI.
     pub(super) fn count(&self) -> u64 {
         self.tally.map_or(0, |t| u64::from(t.packets)).max(self.packets.len() as u64)
@@ -140,8 +147,13 @@ impl<'a> Sa<'a> {
         self.packets.iter().map(|p| p.frame).chain(counted.into_iter().flatten())
     }
 
-    /// What the sequence numbers did. Put in order first, since packets overtake each other and captures repeat them.
+    /// What the sequence numbers did.
     pub(super) fn sequence(&self) -> Sequence {
+        *self.sequence.get_or_init(|| self.find_sequence())
+    }
+
+    /// The numbers are put in order first, since packets overtake each other and captures repeat them.
+    fn find_sequence(&self) -> Sequence {
         let mut numbers: Vec<u32> = self.packets.iter().map(|p| p.esp.sequence()).collect();
         let falls = numbers.len() > 4 && numbers.is_sorted_by(|a, b| a > b);
         numbers.sort_unstable();

@@ -70,16 +70,31 @@ fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
         let found = chain(head, dir, 0);
         return if is_chain(&found) { found } else { Messages::default() };
     }
-    let starts = 0..bytes.len().min(SEARCHED);
-    starts.filter(|at| plausible(bytes, *at)).map(|at| chain(head, dir, at)).find(is_chain).unwrap_or_default()
+    for (at, start) in bytes.windows(6).take(SEARCHED).enumerate() {
+        if plausible(start) && leads(bytes, at) {
+            let found = chain(head, dir, at);
+            if is_chain(&found) {
+                return found;
+            }
+        }
+    }
+    Messages::default()
 }
 
-/// A cheap look at the place where a message may start: a sensible length, then an SPI or a marker.
-fn plausible(bytes: &[u8], at: usize) -> bool {
-    let here = bytes.get(at..).and_then(|b| b.first_chunk::<6>());
-    here.is_some_and(|[high, low, a, b, c, _]| {
-        let len = u16::from_be_bytes([*high, *low]);
-        (22..=9000).contains(&len) && (len % 4 == 2) | ([0, 0, 0] == [*a, *b, *c])
+/// A cheap look at where a message may start: a sensible length, then an SPI or a marker.
+#[inline]
+fn plausible(start: &[u8]) -> bool {
+    let [high, low, a, b, c, ..] = start else { return false };
+    let len = u16::from_be_bytes([*high, *low]);
+    (22..=9000).contains(&len) && (len % 4 == 2) | ([0, 0, 0] == [*a, *b, *c])
+}
+
+/// Whether what follows from a place may be a chain.
+fn leads(bytes: &[u8], at: usize) -> bool {
+    let mut count = 0;
+    follow(bytes, at).any(|(_, message)| {
+        count += 1;
+        count == FOLLOWING || matches!(message, Message::Ike(_))
     })
 }
 
@@ -90,28 +105,41 @@ fn is_chain(found: &Messages<'_>) -> bool {
     !found.ike.is_empty() || (found.frames.len() >= FOLLOWING && counts())
 }
 
+/// One message of a stream.
+enum Message<'a> {
+    Keepalive,
+    Ike(Ike<'a>),
+    Esp(usize, Esp<'a>),
+}
+
+/// The messages that follow each other from `start` up to something that is none, each with its place.
+fn follow(bytes: &[u8], start: usize) -> impl Iterator<Item = (usize, Message<'_>)> {
+    let mut rest = bytes.get(start..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let place = bytes.len() - rest.len();
+        let (message, behind) = split_message(rest)?;
+        rest = behind;
+        let message = match Encapsulated::of(message.len(), message) {
+            Encapsulated::Keepalive => Message::Keepalive,
+            Encapsulated::Marked(bytes) => Message::Ike(Ike::new(bytes.len(), bytes)?),
+            Encapsulated::NonIkeMarked(_) => return None,
+            Encapsulated::Bare(bytes) => Message::Esp(bytes.len(), Esp::new(bytes.len(), bytes)?),
+        };
+        Some((place, message))
+    })
+}
+
 fn chain<'a>(head: &Head<'a>, dir: Dir, start: usize) -> Messages<'a> {
     let stream = head.stream(dir);
     let mut found = Messages::default();
-    let mut rest = stream.bytes().get(start..).unwrap_or_default();
-    let whole = stream.bytes().len();
-    while let Some((message, behind)) = split_message(rest) {
-        let origin = stream.origin(whole - rest.len()).unwrap_or_default();
-        let (frame, time) = origin;
-        match Encapsulated::of(message.len(), message) {
-            Encapsulated::Keepalive => {}
-            Encapsulated::Marked(bytes) => match Ike::new(bytes.len(), bytes) {
-                Some(ike) => found.ike.push((frame, ike)),
-                None => break,
-            },
-            Encapsulated::NonIkeMarked(_) => break,
-            Encapsulated::Bare(bytes) => match Esp::new(bytes.len(), bytes) {
-                Some(esp) => found.esp.push(Seen { frame, time, dir, len: bytes.len(), esp }),
-                None => break,
-            },
+    for (place, message) in follow(stream.bytes(), start) {
+        let (frame, time) = stream.origin(place).unwrap_or_default();
+        match message {
+            Message::Keepalive => {}
+            Message::Ike(ike) => found.ike.push((frame, ike)),
+            Message::Esp(len, esp) => found.esp.push(Seen { frame, time, dir, len, esp }),
         }
         found.frames.push(frame);
-        rest = behind;
     }
     found
 }

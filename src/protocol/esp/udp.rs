@@ -1,6 +1,7 @@
 //! ESP in UDP (RFC 3948), with or without IKE on the same flow, on any port.
 
 use super::family::{FOREIGN, IKE, IKE_CUT, KEEPALIVE, MARKER};
+use super::inner;
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
 use crate::flow::{Datagram, Dir, Head, PrefixTally, Tally};
@@ -46,25 +47,29 @@ fn kind<'a>(d: &Datagram<'a>) -> Kind<'a> {
     }
 }
 
-/// A cheap look: two ESP headers with one SPI in one direction, a marker, or what may be an inner packet.
+/// A cheap look: two ESP headers of one SPI in one direction, of different numbers or with a keepalive beside them, a marker,
+/// or an inner packet.
 fn is_worth_a_look(head: &Head<'_>) -> bool {
-    let may_be_inner = |body: &[u8]| {
-        let at = |n: usize| body.get(n).is_some_and(|b| *b == 0x45 || b >> 4 == 6);
-        at(0) || at(8)
-    };
-    let mut words = [(Dir::Originator, 0u32); 64];
-    for (n, d) in head.datagrams().enumerate() {
+    let mut seen = [(Dir::Originator, 0u32, 0u32); 64];
+    let (mut count, mut again, mut keepalive) = (0, false, false);
+    for d in head.datagrams() {
         if d.bytes.starts_with(&[0; 4]) {
             return true;
         }
+        keepalive |= d.bytes == [0xff];
         let Some(esp) = Esp::new(d.len, d.bytes) else { continue };
-        let word = (d.dir, esp.spi());
-        if may_be_inner(esp.body()) || words.iter().take(n).any(|w| *w == word) {
+        let mut same = seen.iter().take(count).filter(|(dir, spi, _)| *spi == esp.spi() && *dir == d.dir).peekable();
+        again |= same.peek().is_some();
+        if same.any(|(.., number)| *number != esp.sequence()) || inner::find(d.len - 8, esp.body()).is_some() {
             return true;
         }
-        if let Some(place) = words.get_mut(n) {
-            *place = word;
+        if let Some(place) = seen.get_mut(count) {
+            *place = (d.dir, esp.spi(), esp.sequence());
+            count += 1;
         }
+    }
+    if again && keepalive {
+        return true;
     }
     // With hundreds of SAs no two of the packets kept need have the same SPI.
     Dir::BOTH.iter().filter_map(|dir| head.tally(*dir)).flat_map(Tally::prefixes).any(may_be_sa)
@@ -75,6 +80,11 @@ fn may_be_sa(tally: &PrefixTally) -> bool {
     let mut classes = tally.lengths.by_mod16.iter().enumerate();
     let legal = classes.all(|(class, &n)| n == 0 || class % 4 == 0) && tally.lengths.range.0 as usize >= SHORTEST;
     legal && u32::from_be_bytes(tally.prefix) >= FIRST_SPI && tally.steps_one + tally.steps_small > 0
+}
+
+/// Whether a datagram is neither ESP nor IKE; the cheaper test first.
+fn is_foreign(d: &Datagram<'_>) -> bool {
+    Esp::new(d.len, d.bytes).is_none() && matches!(kind(d), Kind::Foreign)
 }
 
 /// Foreign datagrams that settle it.
@@ -89,7 +99,7 @@ pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
     let (mut foreign, mut total) = (0u32, 0u32);
     for datagram in head.datagrams() {
         total += 1;
-        foreign += u32::from(matches!(kind(&datagram), Kind::Foreign));
+        foreign += u32::from(is_foreign(&datagram));
     }
     foreign > 0 && foreign * 2 >= total && (foreign >= HOPELESS || (head.ended() && foreign == total))
 }
@@ -119,13 +129,10 @@ impl Protocol for EspInUdp {
         if sas.is_empty() {
             return if udp_is_hopeless(head) { Assessment::Excluded } else { Assessment::NotNow };
         }
-        let finding = finding(head, &kinds, &sas);
-        if finding.bits() > Bits::ZERO {
-            Assessment::Recognised(finding)
-        } else if udp_is_hopeless(head) {
-            Assessment::Excluded
-        } else {
-            Assessment::NotNow
+        match finding(head, &kinds, &sas) {
+            Some(finding) => Assessment::Recognised(finding),
+            None if udp_is_hopeless(head) => Assessment::Excluded,
+            None => Assessment::NotNow,
         }
     }
 }
@@ -146,7 +153,7 @@ fn associations<'a>(head: &Head<'a>, kinds: &[(Datagram<'a>, Kind<'a>)]) -> Vec<
             let spi = u32::from_be_bytes(tally.prefix);
             match sas.iter_mut().find(|sa| sa.dir == dir && sa.spi == spi) {
                 Some(sa) => sa.tally = Some(tally),
-                None if may_be_sa(tally) => sas.push(Sa { dir, spi, packets: Vec::new(), tally: Some(tally) }),
+                None if may_be_sa(tally) => sas.push(Sa::new(dir, spi, Vec::new(), Some(tally))),
                 None => {}
             }
         }
@@ -159,7 +166,8 @@ fn associations<'a>(head: &Head<'a>, kinds: &[(Datagram<'a>, Kind<'a>)]) -> Vec<
     sas
 }
 
-fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) -> Finding {
+/// What all of it proves, if it speaks for ESP.
+fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) -> Option<Finding> {
     let mut weighed = weigh(sas);
     let frames = |wanted: fn(&Kind<'_>) -> bool| -> Vec<u64> {
         kinds.iter().filter(|(_, k)| wanted(k)).map(|(d, _)| d.frame).take(4).collect()
@@ -195,6 +203,9 @@ fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) 
     if foreign_count * 8 > all {
         say(&FOREIGN, Bits::whole(-12), foreign, "datagrams that are neither ESP nor IKE nor keepalives");
     }
+    if evidence::sum(&weighed.evidence) <= Bits::ZERO {
+        return None;
+    }
     let mut finding = Finding { evidence: std::mem::take(&mut weighed.evidence), ..Finding::default() };
     conclude(&mut finding, sas, &weighed);
     if non_ike_marker {
@@ -206,5 +217,5 @@ fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) 
     let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
     let [originator, responder] = weighed.counted;
     finding.settled = certain && originator >= 2 && responder >= 2;
-    finding
+    Some(finding)
 }

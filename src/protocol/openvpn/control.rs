@@ -36,13 +36,16 @@ impl Reading {
 
 /// Reads the control channel of `messages`. `None` if nothing speaks for one.
 pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
-    let packets: Vec<Packet<'_>> = messages.iter().filter_map(Packet::new).collect();
-    let packets: Vec<Packet<'_>> = packets.iter().filter(|p| !p.is_no_reset(&packets)).copied().collect();
+    if !may_show(messages.iter(), 0) {
+        return None;
+    }
+    let all: Vec<Packet<'_>> = messages.iter().filter_map(Packet::new).collect();
+    let mut packets = all.clone();
+    packets.retain(|p| !p.is_no_reset(&all));
     let sessions = Dir::BOTH.map(|dir| main_session(&packets, dir));
     // Where resets are, they are few; elsewhere random first bytes are control opcodes in one packet of nine.
-    let own = |p: &&Packet<'_>| *p.message.dir.of(&sessions) == Some(p.control.session());
-    let packets: Vec<Packet<'_>> = packets.iter().filter(own).copied().collect();
-    if packets.is_empty() {
+    packets.retain(|p| *p.message.dir.of(&sessions) == Some(p.control.session()));
+    if !may_show(packets.iter().map(|p| p.message), 0) {
         return None;
     }
     let read = Wrap::ALL.into_iter().filter_map(|wrap| Hypothesis { wrap, packets: &packets, sessions }.read());
@@ -50,6 +53,21 @@ pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
     read.fold(None, |best: Option<Reading>, next| match best {
         Some(best) if best.bits() >= next.bits() => Some(best),
         _ => Some(next),
+    })
+}
+
+/// Whether packets with such first bytes, XOR `mask`, can show a control channel: one of the first key, a soft reset of a
+/// known length, or two of one side.
+pub(super) fn may_show<'m>(mut messages: impl Iterator<Item = &'m Message<'m>>, mask: u8) -> bool {
+    let mut seen = [0; 2];
+    messages.any(|m| match m.first().and_then(|first| Opcode::of(first ^ mask)) {
+        Some((opcode, key)) if opcode.is_control() => {
+            let reset = |wrap: &Wrap| [0, 1].map(|acks| wrap.reset_len(acks)).contains(&m.len);
+            let seen = m.dir.of_mut(&mut seen);
+            *seen += 1;
+            key == 0 || *seen == 2 || opcode == Opcode::SOFT_RESET && Wrap::ALL.iter().any(reset)
+        }
+        _ => false,
     })
 }
 
@@ -61,7 +79,7 @@ pub(super) struct Packet<'m> {
 
 impl<'m> Packet<'m> {
     fn new(message: &'m Message<'m>) -> Option<Self> {
-        let control = Control::new(&message.bytes, message.len)?;
+        let control = Control::new(message.bytes, message.len)?;
         let shortest = if control.opcode() == Opcode::ACK { 22 } else { 14 };
         (message.len >= shortest).then_some(Self { message, control })
     }
@@ -78,10 +96,8 @@ impl<'m> Packet<'m> {
             return false;
         }
         let alike = |p: &&Self| p.message.dir == self.message.dir && p.control.opcode() == opcode;
-        let mut lengths: Vec<usize> = all.iter().filter(alike).map(|p| p.message.len).collect();
-        lengths.sort_unstable();
-        lengths.dedup();
-        lengths.len() > 2
+        let mut others = all.iter().filter(alike).map(|p| p.message.len).filter(|len| *len != self.message.len);
+        others.next().is_some_and(|second| others.any(|len| len != second))
     }
 
     /// The time stamp under `wrap`, if it is within a day of the capture's.
@@ -127,11 +143,20 @@ pub(super) struct Hypothesis<'m> {
 
 impl Hypothesis<'_> {
     fn read(&self) -> Option<Reading> {
-        let mut items = Items::default();
+        let (mut items, mut later) = (Items::default(), Items::default());
         self.resets(&mut items);
+        // Most ways of wrapping show nothing at all.
+        let shows = |p: &Packet<'_>| p.control.body(self.wrap).is_some() || p.clock(self.wrap).is_some();
+        if items.is_empty() && !self.packets.iter().any(shows) {
+            return None;
+        }
+        let implied = self.bodies(&mut later)?;
+        self.replay(&mut later)?;
+        if items.is_empty() && later.is_empty() {
+            return None;
+        }
         self.sessions(&mut items);
-        let implied = self.bodies(&mut items)?;
-        self.replay(&mut items)?;
+        items.append(later);
         // Constant and random IDs, small numbers and times occur in many headers; by themselves they are no hint.
         let anchors = [&CLIENT_RESET, &SERVER_RESET, &RESET_LENGTHS, &ECHO, &HELLO, &SOFT_RESET];
         let anchored = anchors.into_iter().any(|family| items.has(family))

@@ -26,22 +26,35 @@ impl Reading {
     pub(super) fn bits(&self) -> Bits {
         sum(&self.evidence)
     }
-
-    /// Whether a packet ID was seen to count.
-    pub(super) fn is_counted(&self) -> bool {
-        self.evidence.iter().any(|e| e.family == &DATA_COUNTER)
-    }
 }
 
 /// Reads the data channel of `messages`.
 pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading> {
+    weigh(messages, &sides(messages, head))
+}
+
+/// Reads the data channel of packets that were undone. Weak readings are weaker still when there are several to choose
+/// from, so there must be a counter and a peer ID.
+pub(super) fn read_strong(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading> {
+    let sides = sides(messages, head);
+    let strong = sides.iter().any(|s| s.form != Form::Opaque) && sides.iter().any(|s| s.header == 4);
+    strong.then(|| weigh(messages, &sides)).flatten()
+}
+
+fn sides<'m>(messages: &'m [Message<'m>], head: &Head<'_>) -> Vec<Side<'m>> {
+    if messages.len() < FEWEST {
+        return Vec::new();
+    }
+    Dir::BOTH.into_iter().filter_map(|dir| Side::find(messages, head, dir)).collect()
+}
+
+fn weigh(messages: &[Message<'_>], sides: &[Side<'_>]) -> Option<Reading> {
     let mut items = Items::default();
     let magic = magic(messages, &mut items);
-    let [originator, responder] = Dir::BOTH.map(|dir| Side::find(messages, head, dir));
-    let sides: Vec<&Side<'_>> = originator.iter().chain(&responder).collect();
     if sides.is_empty() && !magic {
         return None;
     }
+    let sides: Vec<&Side<'_>> = sides.iter().collect();
     let other = |s: &Side<'_>| sides.iter().copied().find(|o| o.dir != s.dir);
     if let Some(side) = sides.iter().rev().max_by_key(|s| s.header_bits(other(s))) {
         side.header(&mut items, other(side));
@@ -163,15 +176,18 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
 }
 
 fn is_magic(bytes: &[u8]) -> bool {
-    let begins = |b: u8| PING.first() == Some(&b) || OCC.first() == Some(&b);
-    bytes.windows(PING.len()).any(|w| w.first().is_some_and(|b| begins(*b)) && (w == PING || w == OCC))
+    // The first two bytes are looked for at all places at once.
+    let ([p, q, ..], [o, c, ..]) = (PING, OCC);
+    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
+    let begins = pairs.fold(false, |some, (a, b)| some | (*a == p) & (*b == q) | (*a == o) & (*b == c));
+    begins && bytes.windows(PING.len()).any(|w| w == PING || w == OCC)
 }
 
 /// OpenVPN's own strings, readable without encryption.
 fn magic(messages: &[Message<'_>], items: &mut Items) -> bool {
     // HMAC, IV and packet ID fit in front of them.
     let front = |m: &Message<'_>| m.bytes.get(..m.bytes.len().min(PART_BYTES)).is_some_and(is_magic);
-    let ends = |m: &&Message<'_>| m.tail.as_ref() == PING || front(m);
+    let ends = |m: &&Message<'_>| m.tail == PING || front(m);
     let frames: Vec<u64> = messages.iter().filter(ends).map(|m| m.frame).collect();
     if !frames.is_empty() {
         items.add(&MAGIC, 30, &frames, "an unencrypted ping: OpenVPN's own string of 16 bytes");

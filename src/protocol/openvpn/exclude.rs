@@ -6,7 +6,6 @@
 
 use super::message::Message;
 use crate::flow::{Dir, Head, Stream};
-use crate::packet::Transport;
 use crate::wire::openvpn::Opcode;
 
 /// Foreign datagrams of each side that settle it.
@@ -14,16 +13,12 @@ const ENOUGH: usize = 4;
 /// Bytes of the shortest and longest packets: a reset, and a jumbo frame with all that OpenVPN adds.
 const POSSIBLE: std::ops::RangeInclusive<usize> = 14..=10_000;
 
-/// Whether no continuation of `head` can be OpenVPN.
-pub(super) fn excluded(messages: &[Message<'_>], head: &Head<'_>) -> bool {
-    match head.transport() {
-        Transport::Tcp => unframed(head),
-        Transport::Udp => {
-            let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
-            let wanted = if head.ended() { 1 } else { ENOUGH };
-            Dir::BOTH.into_iter().all(|dir| count(dir) >= wanted) && messages.iter().all(is_foreign)
-        }
-    }
+/// Whether no continuation of a UDP flow can be OpenVPN.
+pub(super) fn foreign(messages: &[Message<'_>], ended: bool) -> bool {
+    let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
+    let wanted = if ended { 1 } else { ENOUGH };
+    let enough = || Dir::BOTH.into_iter().all(|dir| count(dir) >= wanted);
+    messages.iter().all(has_no_opcode) && enough() && messages.iter().all(is_no_ciphertext)
 }
 
 /// Whether one side's stream from its start has a length that no packet has.
@@ -44,16 +39,16 @@ fn is_unframed(stream: Stream<'_>) -> bool {
     broken
 }
 
-/// Whether a datagram can be no OpenVPN packet, not with a static key nor under the XOR patch either: no opcode in front
-/// (the patch's keyless modes change it by 0 or 1), and bytes that neither ciphertext nor a mask makes.
-fn is_foreign(m: &Message<'_>) -> bool {
-    let Some(first) = m.first() else { return false };
-    if Opcode::of(first).is_some() || Opcode::of(first ^ 1).is_some() {
-        return false;
-    }
-    let zeros = m.bytes.iter().filter(|b| **b == 0).count();
-    let text = m.bytes.iter().filter(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()).count();
-    let empty = zeros >= 4 && zeros * 8 >= m.bytes.len();
-    let readable = m.bytes.len() >= 24 && text * 20 >= m.bytes.len() * 19;
-    m.len < *POSSIBLE.start() || empty || readable
+/// Whether no opcode is in front; the XOR patch's keyless modes change it by 0 or 1.
+fn has_no_opcode(m: &Message<'_>) -> bool {
+    m.first().is_some_and(|first| Opcode::of(first).is_none() && Opcode::of(first ^ 1).is_none())
+}
+
+/// Whether neither ciphertext nor a mask makes such bytes, so that it is no packet with a static key or under the XOR
+/// patch either.
+fn is_no_ciphertext(m: &Message<'_>) -> bool {
+    let zeros = || m.bytes.iter().filter(|b| **b == 0).count();
+    let text = || m.bytes.iter().filter(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()).count();
+    let empty = || zeros() >= 4.max(m.bytes.len().div_ceil(8));
+    m.len < *POSSIBLE.start() || empty() || m.bytes.len() >= 24 && text() * 20 >= m.bytes.len() * 19
 }

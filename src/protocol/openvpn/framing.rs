@@ -8,7 +8,6 @@ use crate::flow::stream::Piece;
 use crate::flow::{Dir, Stream};
 use crate::packet::Time;
 use crate::wire::openvpn::Opcode;
-use std::borrow::Cow;
 
 /// The shortest packet: a reset in clear. A keep-alive without cipher and digest is longer.
 const SHORTEST: usize = 14;
@@ -52,7 +51,7 @@ pub(super) fn cut<'a>(stream: Stream<'a>, dir: Dir) -> Cut<'a> {
 fn message(frame: u64, time: Time, dir: Dir, len: usize, body: &[u8]) -> Message<'_> {
     let visible = body.get(..len).unwrap_or(body);
     let tail = if visible.len() == len { visible.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
-    Message { frame, time, dir, len, bytes: Cow::Borrowed(visible), tail: Cow::Borrowed(tail) }
+    Message { frame, time, dir, len, bytes: visible, tail }
 }
 
 /// Cuts what is visible of a stream that the snaplen cut. A packet is looked for where the one before ends, and where that
@@ -126,33 +125,42 @@ fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
     Some((usize::from(u16::from_be_bytes(*length)), body))
 }
 
+/// How many links lead from a place to the end of what is visible, and whether all first bytes are legal. `None` if a length
+/// on the way is none.
+type Chain = Option<(u16, bool)>;
+
 /// The first place from which the lengths lead over legal packets. Scrambled and static-key streams have no legal first
 /// bytes; the more links make up for it.
 fn boundary(bytes: &[u8]) -> Option<usize> {
-    let legal = |start: &usize| chain(bytes, *start, |byte| Opcode::of(byte).is_some()) >= LINKS;
-    let any = |start: &usize| chain(bytes, *start, |_| true) >= LINKS_OF_ANY;
-    // Most places fail by the first byte of the length.
-    let places = || {
-        let plausible = |(place, high): (usize, &u8)| (usize::from(*high) <= LONGEST >> 8).then_some(place);
-        bytes.iter().enumerate().filter_map(plausible)
-    };
-    places().find(legal).or_else(|| places().find(any))
+    if bytes.len() < LINKS * SHORTEST {
+        return None;
+    }
+    let mut chains: Vec<Chain> = vec![None; bytes.len()];
+    let (mut over_legal, mut over_any) = (None, None);
+    // From the end, so that each link is followed once.
+    for (place, high) in bytes.iter().enumerate().rev() {
+        // Most bytes are not the first of a length.
+        if usize::from(*high) > LONGEST >> 8 {
+            continue;
+        }
+        let Some((links, legal)) = chain(bytes, place, &chains) else { continue };
+        if let Some(chain) = chains.get_mut(place) {
+            *chain = Some((links, legal));
+        }
+        over_legal = (legal && usize::from(links) >= LINKS).then_some(place).or(over_legal);
+        over_any = (usize::from(links) >= LINKS_OF_ANY).then_some(place).or(over_any);
+    }
+    over_legal.or(over_any)
 }
 
-/// How many links the chain from `start` has; 0 if it breaks before the end of what is visible.
-fn chain(bytes: &[u8], start: usize, legal: impl Fn(u8) -> bool) -> usize {
-    let (mut at, mut links) = (start, 0);
-    while let Some((len, body)) = length_at(bytes, at) {
-        let Some(&byte) = body.first() else { break };
-        if !(SHORTEST..=LONGEST).contains(&len) || !legal(byte) {
-            return 0;
-        }
-        if body.len() >= len {
-            links += 1;
-        }
-        at += 2 + len;
-    }
-    links
+/// The chain from `start`, where those from later places are known.
+fn chain(bytes: &[u8], start: usize, chains: &[Chain]) -> Chain {
+    let (len, body) = length_at(bytes, start).filter(|(len, _)| (SHORTEST..=LONGEST).contains(len))?;
+    let next = start + 2 + len;
+    // Where no length and first byte are visible a chain ends.
+    let (links, legal) = if next + 2 < bytes.len() { (*chains.get(next)?)? } else { (0, true) };
+    let first = Opcode::of(*body.first()?).is_some();
+    Some((links + u16::from(body.len() >= len), legal && first))
 }
 
 #[cfg(test)]

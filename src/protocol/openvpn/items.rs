@@ -31,6 +31,11 @@ impl Items {
         }
     }
 
+    /// Appends items of other families.
+    pub(super) fn append(&mut self, mut later: Self) {
+        self.0.append(&mut later.0);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -14,13 +14,24 @@ use crate::flow::Dir;
 const PAIRS: usize = 6;
 /// Packets of a direction that are looked at: those that are kept one after the other.
 const RUN: usize = crate::flow::head::KEPT as usize;
+/// Bytes of the shortest data packet with an AEAD tag.
+const SHORTEST: usize = 28;
 
 /// Looks for data packets under the masks of `mode`.
 pub(super) fn read(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-    if messages.len() < 2 * PAIRS {
+    if messages.len() < 2 * PAIRS || !share_first(messages) {
         return None;
     }
     FORMS.into_iter().find_map(|form| form.read(messages, mode))
+}
+
+/// Whether both directions have packets enough with one and the same first byte. Most traffic has not.
+fn share_first(messages: &[Message<'_>]) -> bool {
+    let run = |dir: Dir| messages.iter().filter(move |m| m.dir == dir).take(RUN).filter(|m| m.len >= SHORTEST);
+    let many = |dir: Dir, first: Option<u8>| run(dir).filter(|m| m.first() == first).count() > PAIRS;
+    let both = |m: &Message<'_>| many(Dir::Responder, m.first()) && many(Dir::Originator, m.first());
+    // Of RUN packets more than PAIRS are alike, so one of the first is among them.
+    run(Dir::Originator).take(RUN - PAIRS).any(both)
 }
 
 /// Where the packet ID stands.
@@ -36,8 +47,8 @@ const FORMS: [Form; 2] = [Form::Short, Form::Epoch];
 
 impl Form {
     fn read(self, messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-        let [a, b] = Dir::BOTH.map(|dir| Side::find(messages, mode, self, dir));
-        let (a, b) = (a?, b?);
+        let a = Side::find(messages, mode, self, Dir::Originator)?;
+        let b = Side::find(messages, mode, self, Dir::Responder)?;
         let (first, ours) = (a.first()?, b.first()?);
         let opcode = |s: &Side<'_>| s.seen.iter().all(|p| p.message.first() == first.message.first());
         if !opcode(&a) || !opcode(&b) {
@@ -124,7 +135,7 @@ impl<'m> Side<'m> {
 
 impl<'m> Seen<'m> {
     fn new(message: &'m Message<'m>, place: u32, mode: Masked, form: Form) -> Option<Self> {
-        if message.len < 28 {
+        if message.len < SHORTEST {
             return None;
         }
         let word = |at: usize| word(|i| mode.at(message, at + i));

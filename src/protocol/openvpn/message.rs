@@ -1,12 +1,11 @@
 //! One OpenVPN packet as the recogniser sees it, whether a datagram carried it or a TCP stream.
 
 use super::framing;
-use crate::flow::{Dir, Head};
+use crate::flow::{Datagram, Dir, Head};
 use crate::packet::{Time, Transport};
-use std::borrow::Cow;
 
 /// A packet, or what may be one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Message<'a> {
     /// The frame that carried its first byte.
     pub(super) frame: u64,
@@ -16,13 +15,14 @@ pub(super) struct Message<'a> {
     /// True length in bytes.
     pub(super) len: usize,
     /// The visible first bytes.
-    pub(super) bytes: Cow<'a, [u8]>,
+    pub(super) bytes: &'a [u8],
     /// The last bytes, at most 16, where visible.
-    pub(super) tail: Cow<'a, [u8]>,
+    pub(super) tail: &'a [u8],
 }
 
 impl Message<'_> {
     /// The first byte.
+    #[inline]
     pub(super) fn first(&self) -> Option<u8> {
         self.bytes.first().copied()
     }
@@ -31,12 +31,6 @@ impl Message<'_> {
     pub(super) fn byte(&self, i: usize) -> Option<u8> {
         let in_tail = || self.tail.get(i.checked_sub(self.len.checked_sub(self.tail.len())?)?).copied();
         self.bytes.get(i).copied().or_else(in_tail)
-    }
-
-    /// The same message with bytes of its own.
-    pub(super) fn to_owned(&self) -> Message<'static> {
-        let (bytes, tail) = (Cow::Owned(self.bytes.to_vec()), Cow::Owned(self.tail.to_vec()));
-        Message { frame: self.frame, time: self.time, dir: self.dir, len: self.len, bytes, tail }
     }
 
     /// The big-endian number of four bytes at `offset`, if visible.
@@ -69,10 +63,10 @@ pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
             let mut all: Vec<Message<'a>> = Vec::with_capacity(head.kept());
             for d in head.datagrams().filter(|d| d.len > 0) {
                 // A capture that sees packets twice must not make a counter stand still.
-                let twice = |m: &Message<'_>| m.dir == d.dir && m.len == d.len && same_start(&m.bytes, d.bytes);
+                let twice = |m: &Message<'_>| m.len == d.len && m.dir == d.dir && same_start(m.bytes, d.bytes);
                 if !all.iter().rev().take(TWICE_WITHIN).any(twice) {
-                    let (bytes, tail) = (Cow::Borrowed(d.bytes), Cow::Borrowed(d.tail));
-                    all.push(Message { frame: d.frame, time: d.time, dir: d.dir, len: d.len, bytes, tail });
+                    let Datagram { frame, time, dir, len, bytes, tail, .. } = d;
+                    all.push(Message { frame, time, dir, len, bytes, tail });
                 }
             }
             Messages { all, links: Vec::new() }

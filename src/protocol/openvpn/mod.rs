@@ -49,6 +49,9 @@ impl Protocol for OpenVpn {
             return Assessment::Excluded;
         }
         let messages = message::gather(head);
+        if messages.all.is_empty() {
+            return Assessment::NotNow;
+        }
         let clear = channels(&messages.all, head);
         let scrambled = || scrambled(&messages.all, head);
         let best = match clear {
@@ -66,7 +69,9 @@ impl Protocol for OpenVpn {
                 conclude(&messages, head, &mut finding);
                 Assessment::Recognised(finding)
             }
-            None if exclude::excluded(&messages.all, head) => Assessment::Excluded,
+            None if head.transport() == Transport::Udp && exclude::foreign(&messages.all, head.ended()) => {
+                Assessment::Excluded
+            }
             None => Assessment::NotNow,
         }
     }
@@ -88,27 +93,26 @@ fn channels(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// What they show under the XOR patch.
 fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
-    let undone =
-        Undo::ALL.into_iter().filter(|undo| undo.fits(messages) && undo.may_show(messages)).filter_map(|undo| {
-            let messages = undo.apply(messages);
-            // Weak readings of the data channel are weaker still when there are several to choose from.
-            let strong = |d: &data::Reading| d.variant != "data-v1" && d.is_counted();
-            let mut finding = combine(control::read(&messages), data::read(&messages, head).filter(strong))?;
+    let mut best: Option<Finding> = None;
+    let mut take = |next: Finding| {
+        if best.as_ref().is_none_or(|best| best.bits() < next.bits()) {
+            best = Some(next);
+        }
+    };
+    for undo in Undo::ALL.into_iter().filter(|undo| undo.fits(messages) && undo.may_show(messages)) {
+        let mut store = Vec::new();
+        let messages = undo.apply(messages, &mut store);
+        if let Some(mut finding) = combine(control::read(&messages), data::read_strong(&messages, head)) {
             let under = finding.variant.unwrap_or_default();
             finding.variant = Some(format!("{} {under}", undo.name()).trim().to_owned().into());
-            Some(finding)
-        });
-    let masked = scramble::read(messages).map(|r| Finding {
-        variant: Some(r.variant.into()),
-        evidence: r.evidence,
-        server: r.server,
-        spoke: r.spoke,
-        ..Finding::default()
-    });
-    undone.chain(masked).fold(None, |best: Option<Finding>, next| match best {
-        Some(best) if best.bits() >= next.bits() => Some(best),
-        _ => Some(next),
-    })
+            take(finding);
+        }
+    }
+    if let Some(r) = scramble::read(messages) {
+        let variant = Some(r.variant.into());
+        take(Finding { variant, evidence: r.evidence, server: r.server, spoke: r.spoke, ..Finding::default() });
+    }
+    best
 }
 
 /// What they show as packets of static key mode.
@@ -124,8 +128,12 @@ fn keyed(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// One finding of what the two channels show.
 fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Option<Finding> {
+    let (control, data) = (control.filter(|c| c.bits() > Bits::ZERO), data.filter(|d| d.bits() > Bits::ZERO));
+    if control.is_none() && data.is_none() {
+        return None;
+    }
     let mut finding = Finding::default();
-    if let Some(c) = control.filter(|c| c.bits() > Bits::ZERO) {
+    if let Some(c) = control {
         finding.variant = c.variant.map(Into::into);
         finding.server = c.server;
         finding.spoke = c.spoke;
@@ -133,7 +141,7 @@ fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Op
         finding.links = c.sessions.iter().flatten().map(|s| super::link("openvpn", &s.0)).collect();
         finding.evidence = c.evidence;
     }
-    if let Some(d) = data.filter(|d| d.bits() > Bits::ZERO) {
+    if let Some(d) = data {
         finding.variant = finding.variant.or(Some(d.variant.into()));
         finding.server = finding.server.or(d.server);
         for dir in Dir::BOTH {
@@ -142,9 +150,6 @@ fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Op
         finding.details.push(("data-channel", d.variant.to_owned()));
         finding.strands = d.strands;
         finding.evidence.extend(d.evidence);
-    }
-    if finding.evidence.is_empty() {
-        return None;
     }
     Some(finding)
 }

@@ -26,6 +26,8 @@ pub(super) enum Masked {
 }
 
 impl Masked {
+    const ALL: [Self; 2] = [Self::XorMask, Self::Obfuscate];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::XorMask => "scramble-xormask",
@@ -75,13 +77,17 @@ impl Reading {
 
 /// Looks for a mask that makes `messages` OpenVPN.
 pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
-    let handshakes = Dir::BOTH.into_iter().filter_map(|dir| Handshake::find(messages, dir));
-    let handshakes = handshakes.flat_map(|h| [h.read(Masked::XorMask), h.read(Masked::Obfuscate)]).flatten();
-    let counters = [Masked::XorMask, Masked::Obfuscate].into_iter().filter_map(|mode| masked::read(messages, mode));
-    handshakes.chain(counters).fold(None, |best: Option<Reading>, next| match best {
-        Some(best) if best.bits() >= next.bits() => Some(best),
-        _ => Some(next),
-    })
+    let mut best: Option<Reading> = None;
+    let mut take = |next: Option<Reading>| {
+        if let Some(next) = next.filter(|next| best.as_ref().is_none_or(|best| best.bits() < next.bits())) {
+            best = Some(next);
+        }
+    };
+    for handshake in Dir::BOTH.into_iter().filter_map(|dir| Handshake::find(messages, dir)) {
+        Masked::ALL.into_iter().for_each(|mode| take(handshake.read(mode)));
+    }
+    Masked::ALL.into_iter().for_each(|mode| take(masked::read(messages, mode)));
+    best
 }
 
 /// The two resets, and what follows.

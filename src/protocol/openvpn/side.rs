@@ -61,29 +61,30 @@ pub(super) struct Side<'m> {
 impl<'m> Side<'m> {
     pub(super) fn find(messages: &'m [Message<'m>], head: &Head<'_>, dir: Dir) -> Option<Self> {
         let mine = || messages.iter().filter(move |m| m.dir == dir);
-        let legal = mine().filter(|m| m.first().and_then(Opcode::of).is_some()).count();
-        let data = |m: &&Message<'_>| m.first().and_then(Opcode::of).is_some_and(|(opcode, _)| opcode.is_data());
-        if legal < FEWEST || legal * 10 < mine().count() * 9 || mine().filter(data).count() < FEWEST {
+        let opcode = |m: &Message<'_>| m.first().and_then(Opcode::of).map(|(opcode, _)| opcode);
+        let (mut count, mut legal) = (0, 0);
+        for message in mine() {
+            count += 1;
+            legal += usize::from(opcode(message).is_some());
+        }
+        if legal < FEWEST || legal * 10 < count * 9 {
             return None;
         }
-        let data: Vec<&'m Message<'m>> = mine().filter(data).collect();
-        // The most frequent header; of equally frequent ones the first.
+        let data: Vec<&'m Message<'m>> = mine().filter(|m| opcode(m).is_some_and(Opcode::is_data)).collect();
+        if data.len() < FEWEST {
+            return None;
+        }
+        // A header that at least half have; of two the first. One of the first half has it.
         let key = |m: &'m Message<'m>| {
             let first = m.first()?;
             let long = Opcode(first >> 3) == Opcode::DATA_V2;
             m.bytes.get(..if long { 4 } else { 1 })
         };
-        let count = |k: &Option<&[u8]>| data.iter().filter(|m| key(m) == *k).count();
-        let mut most = (0, None);
-        for k in data.iter().map(|m| key(m)) {
-            let n = count(&k);
-            if n > most.0 {
-                most = (n, k);
-            }
-        }
-        let prefix = most.1?;
+        let half = data.len().div_ceil(2);
+        let common = |k: &Option<&[u8]>| data.iter().filter(|m| key(m) == *k).count() >= half;
+        let prefix = data.iter().take(half + 1).map(|m| key(m)).find(common)??;
         let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m) == Some(prefix)).collect();
-        if packets.len() < FEWEST || packets.len() * 2 < data.len() {
+        if packets.len() < FEWEST {
             return None;
         }
         let header = prefix.len();
@@ -95,7 +96,7 @@ impl<'m> Side<'m> {
         let counted = head.tally(dir).and_then(|t| t.prefixes().iter().find(|p| p.prefix.as_slice() == prefix));
         let total = counted.map_or(packets.len() as u64, |t| u64::from(t.packets).max(packets.len() as u64));
         // Behind one constant byte the tally cannot tell the data packets, but in the middle of a session all are.
-        let whole = || head.tally(dir).filter(|_| header == 1 && data.len() == mine().count());
+        let whole = || head.tally(dir).filter(|_| header == 1 && data.len() == count);
         let tallied = counted.map(|t| t.lengths).or(whole().map(|t| t.lengths));
         // Behind one byte only, constant bytes with a little counter at their end would be a packet ID as well.
         let late = header == 1 && packets.first().and_then(|m| m.u32_at(1)).is_some_and(|id| id >= EARLY);
@@ -317,7 +318,7 @@ impl<'m> Side<'m> {
                 let iv = after.bytes.get(at..at + 16)?;
                 // What never changes is no ciphertext.
                 let fresh = before.bytes.get(at..at + 16) != Some(iv);
-                (fresh && before.tail.len() == 16 && iv == before.tail.as_ref()).then_some(after.frame)
+                (fresh && before.tail.len() == 16 && iv == before.tail).then_some(after.frame)
             };
             let frames: Vec<u64> = self.packets.windows(2).filter_map(chained).collect();
             if frames.len() >= 2 {

@@ -54,15 +54,12 @@ pub(super) fn read(messages: &[Message<'_>], head: &Head<'_>) -> Option<Reading>
 
 /// CBC: lengths, pings, and that nothing else is to be seen.
 fn encrypted(messages: &[Message<'_>], head: &Head<'_>, items: &mut Items) -> Option<()> {
-    if messages.len() < FEWEST
-        || constant(messages)
-        || looks_random(messages.iter().map(|m| m.bytes.as_ref())) != Some(true)
-    {
+    if messages.len() < FEWEST {
         return None;
     }
-    let lengths = lengths(messages, head);
+    let lengths = Some(lengths(messages, head)).filter(|count| *count >= FEWEST_LENGTHS)?;
     let (block, digest) = fitting(messages, head)?;
-    if lengths < FEWEST_LENGTHS {
+    if constant(messages) || looks_random(messages.iter().map(|m| m.bytes)) != Some(true) {
         return None;
     }
     let frames: Vec<u64> = messages.iter().map(|m| m.frame).collect();
@@ -119,7 +116,7 @@ fn tallies<'a>(head: &Head<'a>) -> impl Iterator<Item = &'a Tally> {
 /// Whether any of the first bytes has bits that never change in one direction: a header, so not static key mode.
 fn constant(messages: &[Message<'_>]) -> bool {
     Dir::BOTH.into_iter().any(|dir| {
-        let mine: Vec<&[u8]> = messages.iter().filter(|m| m.dir == dir).map(|m| m.bytes.as_ref()).collect();
+        let mine: Vec<&[u8]> = messages.iter().filter(|m| m.dir == dir).map(|m| m.bytes).collect();
         // A bit stays by chance in 2^-11 of twelve packets; 128 of them are looked at, so two must.
         let stays = |at: usize| {
             let (and, or) = mine.iter().filter_map(|b| b.get(at)).fold((0xff, 0), |(and, or), b| (and & b, or | b));
@@ -163,10 +160,11 @@ fn unencrypted(messages: &[Message<'_>], items: &mut Items) {
     }
     let found = [None].into_iter().chain(Digest::ALL.map(Some)).find_map(|digest| {
         let at = digest.map_or(0, Digest::size);
-        let inner: Vec<&Message<'_>> = messages.iter().filter(|m| is_ip(m, at + 8)).collect();
-        (inner.len() >= 3 && inner.len() * 2 > messages.len()).then_some((at, inner))
+        let count = messages.iter().filter(|m| is_ip(m, at + 8)).count();
+        (count >= 3 && count * 2 > messages.len()).then_some(at)
     });
-    let Some((at, inner)) = found else { return };
+    let Some(at) = found else { return };
+    let inner: Vec<&Message<'_>> = messages.iter().filter(|m| is_ip(m, at + 8)).collect();
     let frames: Vec<u64> = inner.iter().map(|m| m.frame).collect();
     let side = |dir: Dir| inner.iter().filter(move |m| m.dir == dir);
     let counted = Dir::BOTH.into_iter().any(|dir| counts(side(dir).filter_map(|m| m.u32_at(at))));

@@ -1,10 +1,9 @@
 //! The modes of the XOR patch that need no password: they are undone, and the packets read as usual.
 
 use super::message::Message;
-use super::side;
+use super::{control, side};
 use crate::flow::Dir;
 use crate::wire::openvpn::Opcode;
-use std::borrow::Cow;
 
 /// One of the modes that can be undone without a password.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,13 +22,13 @@ impl Undo {
         }
     }
 
-    /// Whether there is anything to be read when undone: a control packet, or data packets enough for a counter.
+    /// Whether there is anything to be read when undone: a control channel, or data packets enough for a counter.
     pub(super) fn may_show(self, messages: &[Message<'_>]) -> bool {
-        let mask = self.mask();
-        let control =
-            |m: &Message<'_>| m.first().and_then(|b| Opcode::of(b ^ mask)).is_some_and(|(opcode, _)| !opcode.is_data());
-        let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
-        messages.iter().any(control) || Dir::BOTH.into_iter().any(|dir| count(dir) >= side::FEWEST)
+        let data = |m: &Message<'_>| {
+            m.first().and_then(|b| Opcode::of(b ^ self.mask())).is_some_and(|(opcode, _)| opcode.is_data())
+        };
+        let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir && data(m)).count();
+        control::may_show(messages.iter(), self.mask()) || Dir::BOTH.into_iter().any(|dir| count(dir) >= side::FEWEST)
     }
 
     /// What byte 0 is changed by.
@@ -44,34 +43,48 @@ impl Undo {
         legal * 10 >= messages.len() * 9
     }
 
-    /// The packets as they were before, as far as visible.
-    pub(super) fn apply(self, messages: &[Message<'_>]) -> Vec<Message<'static>> {
-        messages.iter().map(|m| self.one(m)).collect()
+    /// The packets as they were before, as far as visible. Their bytes go to `store`.
+    pub(super) fn apply<'s>(self, messages: &[Message<'_>], store: &'s mut Vec<u8>) -> Vec<Message<'s>> {
+        let sizes: Vec<(usize, usize)> = messages.iter().map(|m| self.append(m, store)).collect();
+        let mut rest = store.as_slice();
+        let one = |(m, (front, tail)): (&Message<'_>, (usize, usize))| {
+            let (bytes, behind) = rest.split_at_checked(front)?;
+            let (tail, behind) = behind.split_at_checked(tail)?;
+            rest = behind;
+            Some(Message { frame: m.frame, time: m.time, dir: m.dir, len: m.len, bytes, tail })
+        };
+        messages.iter().zip(sizes).filter_map(one).collect()
     }
 
-    fn one(self, m: &Message<'_>) -> Message<'static> {
-        let (bytes, tail) = match self {
-            Self::XorPtrPos => (xor_positions(&m.bytes, 0), xor_positions(&m.tail, m.len - m.tail.len().min(m.len))),
-            Self::Reverse => {
-                let Some((&first, rest)) = m.bytes.split_first() else { return m.to_owned() };
-                let whole = m.bytes.len() == m.len;
-                let turned = |b: &[u8]| b.iter().rev().copied().collect::<Vec<u8>>();
-                let front = if whole { turned(rest) } else { turned(&m.tail) };
-                let end = turned(rest.get(..16.min(rest.len())).unwrap_or_default());
-                ([vec![first], front].concat(), end)
-            }
+    /// Appends the first bytes and the last ones as they were before; returns how many there are of each.
+    fn append(self, m: &Message<'_>, store: &mut Vec<u8>) -> (usize, usize) {
+        let mut put = |bytes: &[u8], undo: fn(&mut [u8], usize), start: usize| {
+            let before = store.len();
+            store.extend_from_slice(bytes);
+            undo(store.get_mut(before..).unwrap_or_default(), start);
+            bytes.len()
         };
-        Message {
-            frame: m.frame,
-            time: m.time,
-            dir: m.dir,
-            len: m.len,
-            bytes: Cow::Owned(bytes),
-            tail: Cow::Owned(tail),
+        match self {
+            Self::XorPtrPos => {
+                let tail = m.len - m.tail.len().min(m.len);
+                (put(m.bytes, xor_places, 0), put(m.tail, xor_places, tail))
+            }
+            Self::Reverse => {
+                let (first, rest) = m.bytes.split_at(m.bytes.len().min(1));
+                let front = if m.bytes.len() == m.len { rest } else { m.tail };
+                let end = rest.get(..16).unwrap_or(rest);
+                let turn = |bytes: &mut [u8], _| bytes.reverse();
+                (put(first, turn, 0) + put(front, turn, 0), put(end, turn, 0))
+            }
         }
     }
 }
 
-fn xor_positions(bytes: &[u8], from: usize) -> Vec<u8> {
-    bytes.iter().enumerate().map(|(i, b)| b ^ ((from + i + 1) & 0xff) as u8).collect()
+/// XORs each byte with its place in the packet, counted from 1; the first is byte `start`.
+fn xor_places(bytes: &mut [u8], start: usize) {
+    let mut place = start as u8;
+    for byte in bytes {
+        place = place.wrapping_add(1);
+        *byte ^= place;
+    }
 }
