@@ -22,6 +22,8 @@ const BEFORE: u16 = 10;
 /// Flows that begin after it, many more than the lanes hold: with a question only, and with an answer.
 const UNANSWERED: u16 = 6_000;
 const ANSWERED: u16 = 100;
+/// Ports that somebody knocks at after it.
+const KNOCKED: u16 = 300;
 
 /// An interface: some packets come at once, the others lie in the kernel's ring when it is stopped.
 struct Interface {
@@ -40,7 +42,8 @@ impl Interface {
         let questions = |clients: std::ops::Range<u16>| clients.map(|n| ([client(n), server], QUESTION));
         let answers = |clients: std::ops::Range<u16>| clients.map(|n| ([server, client(n)], ANSWER));
         let before = questions(0..BEFORE).chain(answers(0..BEFORE));
-        let after = questions(0..all).chain(answers(BEFORE + UNANSWERED..all));
+        let knocks = (0..KNOCKED).map(|n| ([(9, 40_000), (2, 2000 + n)], &b"anybody?"[..]));
+        let after = questions(0..all).chain(answers(BEFORE + UNANSWERED..all)).chain(knocks);
         let frames = (1..).zip(before.chain(after)).map(|(n, (ends, payload))| datagram(n, ends, payload)).collect();
         let early = 2 * usize::from(BEFORE);
         Self { frames, early, read: 0, stopped: false, closed: Arc::clone(closed) }
@@ -131,8 +134,8 @@ impl Observer for Stops<'_> {
     }
 }
 
-/// Flows by verdict, flows hurried, flows told.
-fn ended(grace: Duration, max_flows: usize) -> (Vec<(Verdict, u64)>, u64, u64) {
+/// Flows to port 53 by verdict, flows hurried, flows told, flows marked as probes.
+fn ended(grace: Duration, max_flows: usize) -> (Vec<(Verdict, u64)>, u64, u64, u64) {
     let (control, closed) = (Control::default(), Arc::default());
     let interface = Interface::new(&closed);
     let sent = interface.frames.len() as u64;
@@ -142,37 +145,34 @@ fn ended(grace: Duration, max_flows: usize) -> (Vec<(Verdict, u64)>, u64, u64) {
     let board = &watched.board;
     let counts = board.taken.counts;
     assert_eq!((counts.received, counts.classified), (sent, sent));
-    let flows = u64::from(BEFORE + UNANSWERED + ANSWERED);
-    assert_eq!(board.flows(), flows);
-    let rows: Vec<_> = board.rows().iter().collect();
-    let [row] = rows.as_slice() else { unreachable!("one port") };
-    assert_eq!((row.key.port, row.totals().0, row.totals().1), (53, flows, sent));
+    let (flows, knocked) = (u64::from(BEFORE + UNANSWERED + ANSWERED), u64::from(KNOCKED));
+    assert_eq!(board.flows(), flows + knocked);
+    let (dns, others): (Vec<_>, Vec<_>) = board.rows().iter().partition(|row| row.key.port == 53);
+    let row = dns.first().unwrap();
+    assert_eq!((row.totals().0, row.totals().1), (flows, sent - knocked));
+    assert_eq!(others.iter().map(|row| row.totals().0).sum::<u64>(), knocked);
     assert_eq!(row.answered, u64::from(BEFORE + ANSWERED));
-    (row.verdicts.iter().map(|(verdict, flows)| (*verdict, *flows)).collect(), board.hurried, stops.ended)
+    let verdicts = row.verdicts.iter().map(|(verdict, flows)| (*verdict, *flows)).collect();
+    (verdicts, board.hurried, stops.ended, others.iter().map(|row| row.probes).sum())
 }
 
 #[test]
 fn the_capture_is_closed_before_all_is_judged() {
-    let [before, unanswered, answered] = [BEFORE, UNANSWERED, ANSWERED].map(u64::from);
-    let judged = ended(Duration::from_secs(3600), 100_000);
-    assert_eq!(
-        judged,
-        (
-            vec![(Verdict::Match, before + answered), (Verdict::Insufficient, unanswered)],
-            0,
-            before + unanswered + answered
-        )
-    );
+    let [before, unanswered, answered, knocked] = [BEFORE, UNANSWERED, ANSWERED, KNOCKED].map(u64::from);
+    let verdicts = vec![(Verdict::Match, before + answered), (Verdict::Insufficient, unanswered)];
+    let told = before + unanswered + answered + knocked;
+    assert_eq!(ended(Duration::from_secs(3600), 100_000), (verdicts, 0, told, knocked));
 }
 
 #[test]
 fn without_time_the_rest_is_counted_and_what_is_known_stays() {
-    let [before, unanswered, answered] = [BEFORE, UNANSWERED, ANSWERED].map(u64::from);
+    let [before, unanswered, answered, knocked] = [BEFORE, UNANSWERED, ANSWERED, KNOCKED].map(u64::from);
     let rest = unanswered + answered;
     let verdicts = vec![(Verdict::Match, before), (Verdict::Insufficient, rest)];
-    assert_eq!(ended(Duration::ZERO, 100_000), (verdicts.clone(), rest, before + rest));
+    let hurried = rest + knocked;
+    assert_eq!(ended(Duration::ZERO, 100_000), (verdicts.clone(), hurried, before + hurried, knocked));
     // Those that had to go for want of room have no record of their own, unless they were told before.
-    let (of_few, hurried, told) = ended(Duration::ZERO, 200);
-    assert_eq!((of_few, hurried), (verdicts, rest));
-    assert!((200..=200 + before).contains(&told), "{told}");
+    let few = ended(Duration::ZERO, 200);
+    assert_eq!((few.0, few.1), (verdicts, hurried));
+    assert!((200..=200 + before).contains(&few.2), "{}", few.2);
 }

@@ -276,6 +276,21 @@ fn what_the_unprivileged_user_cannot_write_is_said_at_the_start() {
     let said = net.run(&["-i", "v1", "-w", dir.path().join("f").to_str().unwrap()]);
     assert_eq!(said.code(), 2);
     assert!(said.err.contains(&format!("\n  chown nobody {}\n", dir.path().display())), "{}", said.err);
+    let said = net.run(&["-i", "v1", "--out", dir.path().join("missing/f").to_str().unwrap()]);
+    assert!(
+        said.err.ends_with(
+            "/missing cannot be written to by user nobody, whom the program becomes: No such file or directory\n"
+        ),
+        "{}",
+        said.err
+    );
+    // To what lies in a directory that is closed to all others no chown helps.
+    let open = dir.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let said = net.run(&["-i", "v1", "-w", open.join("f").to_str().unwrap()]);
+    let closed = format!("\nnor can {} be passed through; name another directory\n", dir.path().display());
+    assert!(said.code() == 2 && said.err.ends_with(&closed), "{}", said.err);
     let said = net.run(&["-i", "v9"]);
     assert_eq!(said.code(), 2);
     assert!(said.err.starts_with("portproof: v9: "), "{}", said.err);

@@ -71,8 +71,6 @@ pub struct Board<'a> {
     latest: Time,
     /// Flows to be judged anew, because more is known of others.
     again: Vec<u64>,
-    /// Flows were settled: what is at hand of them is out of date.
-    settled: bool,
     /// Flows forced out because there was no room for more.
     pub evicted: u64,
     /// Flows judged on fewer packets than usual because the heads' memory was full, or the run ended.
@@ -103,7 +101,6 @@ impl<'a> Board<'a> {
             scans: Scans::default(),
             latest: Time::default(),
             again: Vec::new(),
-            settled: false,
             evicted: 0,
             hurried: 0,
             taken: Taken::default(),
@@ -180,14 +177,13 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    /// Takes the last word of a flow when there is no time left to ask what it means for others. What is not the last is
-    /// followed by it.
+    /// Takes the last word of a flow, and lets go of it, when there is no time left to ask what it means for others. What is
+    /// not the last is followed by it.
     pub(super) fn settle(&mut self, change: Change, tell: &mut Tell<'_>) -> io::Result<()> {
         let Change::Judged(mut ended, Standing::Over) = change else { return Ok(()) };
-        self.settled = true;
         let id = (ended.flow.first_frame, ended.flow.key);
-        let number = self.numbers.get(&id).copied();
-        let mut known = number.and_then(|number| self.flows.get_mut(&number));
+        let number = self.numbers.remove(&id);
+        let mut known = number.and_then(|number| self.flows.remove(&number));
         let odds = |ended: &Ended| ended.decision.as_ref().map(|decision| decision.odds);
         if let Some(known) = &mut known
             && odds(&known.merged.ended) > odds(&ended)
@@ -196,23 +192,30 @@ impl<'a> Board<'a> {
             ended.decision = known.merged.ended.decision.take();
         }
         let mut merged = merge::seat(ended, &self.arrivals, self.registry);
-        match &known {
-            Some(known) => {
-                let Merged { announced, inherited, answered_elsewhere, probe, .. } = known.merged;
-                merged = Merged { announced, inherited, answered_elsewhere, probe, ..merged };
-            }
-            None => self.seen += 1,
+        if let Some(known) = &known {
+            let Merged { announced, inherited, answered_elsewhere, .. } = known.merged;
+            merged = Merged { announced, inherited, answered_elsewhere, ..merged };
         }
         self.company.lift(&mut merged);
-        let record = merge::record(number.unwrap_or(self.seen), &merged, self.registry);
-        if let Some((share, _)) = known.and_then(|known| known.added.take()) {
+        let tried = self.scans.enter(known.as_ref().and_then(|known| known.tried), &merged);
+        merged.probe = tried.is_some_and(|tried| self.scans.is_probe(&tried));
+        if let Some((share, _)) = known.and_then(|known| known.added) {
             self.rows.take_back(&share);
         }
+        let number = number.unwrap_or_else(|| {
+            self.seen += 1;
+            self.seen
+        });
+        let record = merge::record(number, &merged, self.registry);
         self.rows.add(&record);
         if let Some(keeping) = &mut self.keeping {
             keeping.judged(id, &record);
         }
-        tell(&record, Event::End)
+        tell(&record, Event::End)?;
+        if let Some(tried) = tried {
+            self.scans.forget(tried, merged.probe);
+        }
+        Ok(())
     }
 
     fn at(&mut self, id: Id) -> Option<(u64, &mut Known)> {
@@ -303,9 +306,6 @@ impl<'a> Board<'a> {
         for (end, transport, flows) in self.scans.take_unmarked() {
             let server = self.by_endpoint.then_some(end.ip);
             self.rows.probed(RowKey { port: end.port, transport, server }, flows);
-        }
-        if self.settled {
-            return Ok(());
         }
         if announced || !sources.is_empty() {
             let probes = |known: &Known| {

@@ -143,14 +143,17 @@ impl<'a> Shard<'a> {
 
     /// Judges a flow that has to go; a live run tells it.
     fn evict(&mut self, old: Slot) {
-        let told = self.news.is_some() && (old.told || !self.hasty);
+        let (live, told, hurried) = (self.news.is_some(), old.told || !self.hasty, self.hurried);
         let ended = self.end(old);
-        if told {
-            self.over(ended);
-        } else {
-            self.untold += 1;
-            self.tally(ended);
+        if live && told {
+            return self.over(ended);
         }
+        if live {
+            // Nobody hears of it who could make more of it.
+            self.untold += 1;
+            self.hurried = hurried + 1;
+        }
+        self.tally(ended);
     }
 
     /// Judges a flow alone, and keeps of it what its row needs.

@@ -5,6 +5,7 @@ use landlock::{
     ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
 };
 use rustix::fs::{Access as Permission, AtFlags, CWD, accessat};
+use rustix::io::Errno;
 use std::path::{Path, PathBuf};
 
 /// Files and directories, each with all below it.
@@ -19,18 +20,23 @@ pub struct Files {
 impl Files {
     /// Whether what is to be written to can be, as the user that the process is by now.
     pub(super) fn probe(&self, user: Option<&User>) -> Result<(), String> {
+        let refused = |path: &Path, what| accessat(CWD, path, what, AtFlags::EACCESS).err();
+        let shown = |path: &Path| path.display().to_string().escape_debug().to_string();
         for directory in &self.write {
-            let Err(error) = accessat(CWD, directory, Permission::WRITE_OK | Permission::EXEC_OK, AtFlags::EACCESS)
-            else {
-                continue;
-            };
-            let shown = directory.display().to_string().escape_debug().to_string();
-            let Some(user) = user else { return Err(format!("{shown} cannot be written to: {error}")) };
-            let name = user.name();
-            return Err(format!(
-                "{shown} cannot be written to by user {name}, whom the program becomes: {error}\n  \
-                 chown {name} {shown}\nor name another user with --user"
-            ));
+            let Some(error) = refused(directory, Permission::WRITE_OK | Permission::EXEC_OK) else { continue };
+            let text = format!("{} cannot be written to", shown(directory));
+            let reason = error.to_string();
+            let reason = reason.split(" (os error").next().unwrap_or(&reason);
+            let Some(user) = user.map(User::name) else { return Err(format!("{text}: {reason}")) };
+            let text = format!("{text} by user {user}, whom the program becomes: {reason}");
+            let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.clone());
+            let closed =
+                absolute.ancestors().skip(1).filter(|path| refused(path, Permission::EXEC_OK).is_some()).last();
+            return Err(match closed {
+                _ if error != Errno::ACCESS => text,
+                Some(closed) => format!("{text}\nnor can {} be passed through; name another directory", shown(closed)),
+                None => format!("{text}\n  chown {user} {}\nor name another user with --user", shown(directory)),
+            });
         }
         Ok(())
     }

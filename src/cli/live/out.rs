@@ -1,5 +1,7 @@
 //! Where the output goes: standard output, or a file that can be begun anew (logrotate(8) and the like).
 
+use crate::cli::exit::plain;
+use crate::cli::text::escape;
 use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -48,15 +50,21 @@ impl Out {
 }
 
 fn append(path: &Path) -> io::Result<File> {
-    let named = |error: io::Error| io::Error::other(format!("{}: {}", path.display(), crate::cli::exit::plain(&error)));
-    OpenOptions::new().append(true).create(true).open(path).map_err(named)
+    OpenOptions::new().append(true).create(true).open(path).map_err(|error| named(path, &error))
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::other(format!("{}: {}", escape(&path.display().to_string()), plain(error)))
 }
 
 impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut *self.0.borrow_mut() {
             To::Stdout => io::stdout().write(bytes),
-            To::File(_, file) => file.write(bytes),
+            To::File(path, file) => file.write(bytes).map_err(|error| match error.kind() {
+                io::ErrorKind::Interrupted => error,
+                _ => named(path, &error),
+            }),
         }
     }
 

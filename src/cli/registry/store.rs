@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::cli::common::say;
+use crate::cli::exit::plain;
 use crate::cli::out::OutFile;
 use crate::registry::Registry;
 
@@ -76,7 +77,10 @@ pub fn load_from(dir: Option<&Path>) -> Loaded {
             return embedded(None);
         }
         Err(err) => {
-            return embedded(Some(format!("warning: {shown}: {err}; using the registry that came with the program")));
+            return embedded(Some(format!(
+                "warning: {shown}: {}; using the registry that came with the program",
+                plain(&err)
+            )));
         }
     };
     let Some((registry, older)) = decode(&bytes) else {
