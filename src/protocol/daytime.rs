@@ -85,7 +85,7 @@ fn date(bytes: &[u8]) -> Option<&'static str> {
         return None;
     }
     // 59539 21-11-20 20:00:00 00 0 0 512.4 UTC(NIST) *
-    if line.windows(9).any(|w| w == b"UTC(NIST)") {
+    if memchr::memmem::find(line, b"UTC(NIST)").is_some() {
         return Some("server sends the time in NIST's format");
     }
     let words: Vec<_> = line.split(|b| matches!(b, b' ' | b',' | b'-')).filter(|w| !w.is_empty()).collect();

@@ -6,7 +6,7 @@ use super::datagrams::{self, item};
 use super::{Assessment, Bits, Family, Finding, Protocol};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
-use crate::wire::dns::{Dialect, Message};
+use crate::wire::dns::{Dialect, HEADER_LEN, Message};
 
 /// DNS.
 pub(super) struct Dns;
@@ -68,7 +68,9 @@ pub(super) fn may_have(dialect: Dialect, at: usize, byte: u8) -> bool {
 
 /// Whether a message of `dialect` can begin so.
 fn may_begin(dialect: Dialect, bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_none_or(|first| u64::from_be_bytes(*first) & zeros(dialect) == 0)
+    let header = bytes.first_chunk().is_none_or(|first| u64::from_be_bytes(*first) & zeros(dialect) == 0);
+    // NetBIOS names have 32 letters.
+    header && (dialect != Dialect::NetbiosNs || bytes.get(HEADER_LEN).is_none_or(|&length| length == 32))
 }
 
 /// Judges the datagrams of `head` that are of `dialect`.

@@ -69,7 +69,7 @@ impl Dialogue for Ftp {
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let mut bits = 0;
-        for line in text::lines(bytes) {
+        for line in text::lines(bytes.get(..bytes.len().min(SHOWS)).unwrap_or_default()) {
             let told = match role {
                 _ if !text::is_text(line) => None,
                 Role::Client => request(line),
@@ -79,7 +79,7 @@ impl Dialogue for Ftp {
             bits += told;
         }
         match bits {
-            0 if bytes.len() < 1024 => Opening::Short,
+            0 if bytes.len() < SHOWS => Opening::Short,
             0 => Opening::Foreign,
             _ => {
                 Said::new(role.of(&LINES), bits, "lines as FTP has them around a transfer").unfinished(bits < 16).into()
@@ -87,6 +87,9 @@ impl Dialogue for Ftp {
         }
     }
 }
+
+/// Bytes in the middle of a session in which a transfer shows, or none.
+const SHOWS: usize = 1024;
 
 /// What a client's line proves in the middle of a session, in bits; none if it is no command.
 fn request(line: &[u8]) -> Option<i32> {

@@ -105,8 +105,8 @@ impl Syn {
     fn new(bytes: &[u8]) -> Option<Self> {
         let (&[a, b, c, d, _, _, f1, f2, i, j, k, l, u1, u2, d1, d2], rest) = bytes.split_first_chunk()?;
         let mtu = |n| (1132..=1232).contains(&u16::from_be_bytes(n));
-        let padded = rest.len() >= 1000 && rest.iter().skip(80).all(|&b| b == 0);
-        let syn = f2 & 1 == 1 && f1 & 0xe0 == 0 && mtu([u1, u2]) && mtu([d1, d2]) && padded;
+        let padded = || rest.len() >= 1000 && rest.iter().skip(80).all(|&b| b == 0);
+        let syn = f2 & 1 == 1 && f1 & 0xe0 == 0 && mtu([u1, u2]) && mtu([d1, d2]) && padded();
         syn.then(|| Self { acknowledged: u32::from_be_bytes([a, b, c, d]), initial: u32::from_be_bytes([i, j, k, l]) })
     }
 }
