@@ -4,12 +4,14 @@
 
 pub mod prober;
 pub mod record;
+pub mod row;
 pub mod rows;
 pub mod serve;
 
 pub use prober::Prober;
 pub use record::{Announced, Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
-pub use rows::{Observed, PortRow, RowKey, Rows, Share};
+pub use row::{Observed, PortRow, RowKey};
+pub use rows::{Rows, Share};
 
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};

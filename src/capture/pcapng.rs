@@ -4,9 +4,12 @@
 //! block:  type(4) total length(4) body, padded to 4 bytes … total length(4)
 //! ```
 
+mod interface;
+
 use super::framing::{Bytes, Next, Scan, max_frame};
 use crate::capture::{Dropped, FrameRef};
-use crate::packet::{LinkType, Time};
+use crate::packet::Time;
+use interface::Interface;
 
 /// Type of a section header block; the same in both byte orders.
 pub(super) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -24,47 +27,6 @@ pub(super) struct Pcapng {
     last: Time,
     /// Packets that the interfaces of earlier sections dropped.
     dropped_before: Dropped,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Interface {
-    link: LinkType,
-    snaplen: u32,
-    unit: Unit,
-    /// Seconds to add to every time stamp.
-    offset: i64,
-    /// As last stated.
-    dropped: Dropped,
-}
-
-/// What one tick of a time stamp is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Unit {
-    /// This many nanoseconds.
-    Nanoseconds(u64),
-    /// This many ticks are a second.
-    PerSecond(u128),
-}
-
-impl Unit {
-    /// From the value of `if_tsresol`: a negative power of 10, or of 2 when the upper bit is set.
-    fn new(resolution: u8) -> Self {
-        match resolution {
-            exponent @ 0..=9 => Self::Nanoseconds(10u64.pow(9 - u32::from(exponent))),
-            exponent @ 10..=38 => Self::PerSecond(10u128.pow(u32::from(exponent))),
-            exponent @ 0x80.. => Self::PerSecond(1u128 << (exponent & 0x7f)),
-            _ => Self::PerSecond(u128::MAX),
-        }
-    }
-
-    #[inline]
-    fn nanoseconds(self, ticks: u64) -> i64 {
-        let nanoseconds = match self {
-            Self::Nanoseconds(each) => u128::from(ticks) * u128::from(each),
-            Self::PerSecond(ticks_per_second) => u128::from(ticks) * 1_000_000_000 / ticks_per_second,
-        };
-        i64::try_from(nanoseconds).unwrap_or(i64::MAX)
-    }
 }
 
 /// One whole block.
@@ -223,68 +185,24 @@ impl Pcapng {
     }
 
     fn interface(&mut self, body: &[u8]) -> Result<(), String> {
-        let bytes = Bytes(body);
-        let link = bytes.u16(0, self.big_endian).ok_or("an interface description is too short")?;
-        let snaplen = bytes.u32(4, self.big_endian).ok_or("an interface description is too short")?;
         if self.interfaces.len() >= MAX_INTERFACES {
             return Err(format!("more than {MAX_INTERFACES} interfaces in one section"));
         }
-        let mut interface = Interface {
-            link: LinkType(u32::from(link)),
-            snaplen,
-            unit: Unit::new(6),
-            offset: 0,
-            dropped: Dropped::default(),
-        };
-        for (code, value) in self.options(body.get(8..).unwrap_or_default()) {
-            match (code, value) {
-                (9, [resolution, ..]) => interface.unit = Unit::new(*resolution),
-                (14, value) => {
-                    if let Some(offset) = self.long(value) {
-                        interface.offset = offset as i64;
-                    }
-                }
-                _ => {}
-            }
-        }
+        let interface = Interface::described(body, self.big_endian).ok_or("an interface description is too short")?;
         self.interfaces.push(interface);
         Ok(())
     }
 
     fn statistics(&mut self, body: &[u8]) {
         let index = Bytes(body).u32(0, self.big_endian).unwrap_or(u32::MAX) as usize;
-        let mut dropped = Dropped::default();
-        for (code, value) in self.options(body.get(12..).unwrap_or_default()) {
-            match (code, self.long(value)) {
-                (5, Some(packets)) => dropped.interface = packets,
-                (7, Some(packets)) => dropped.kernel = packets,
-                _ => {}
-            }
-        }
         if let Some(interface) = self.interfaces.get_mut(index) {
-            interface.dropped = dropped;
+            interface.dropped = interface::drops(body, self.big_endian);
         }
     }
 
     /// Packets that the interfaces said they dropped.
     pub(super) fn dropped(&self) -> Dropped {
         self.interfaces.iter().fold(self.dropped_before, |sum, interface| sum + interface.dropped)
-    }
-
-    /// The options at the start of `bytes`: code and value.
-    fn options<'a>(&self, mut bytes: &'a [u8]) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
-        let big = self.big_endian;
-        std::iter::from_fn(move || {
-            let code = Bytes(bytes).u16(0, big).filter(|&code| code != 0)?;
-            let length = usize::from(Bytes(bytes).u16(2, big)?);
-            let value = bytes.get(4..4 + length)?;
-            bytes = bytes.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
-            Some((code, value))
-        })
-    }
-
-    fn long(&self, value: &[u8]) -> Option<u64> {
-        Bytes(value).array(0).map(|b| if self.big_endian { u64::from_be_bytes(b) } else { u64::from_le_bytes(b) })
     }
 }
 

@@ -3,14 +3,21 @@
 //!
 //! The field names are a contract. Fields may be added; none is renamed, removed or given another meaning.
 
-mod record;
+mod beside;
+mod flow;
+mod parts;
+mod port;
+mod summary;
 
 use super::Report;
 use crate::verdict::{FlowRecord, IpProto, Rows, Summary, Verdict};
-use record::{Flow, IpProtoLine, Port, Probing, SummaryLine};
+use beside::{IpProtoLine, Probing};
+use flow::Flow;
+use port::Port;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use summary::SummaryLine;
 
 /// Writes records as they come.
 #[derive(Debug)]

@@ -1,0 +1,120 @@
+//! The record of the whole run.
+
+use super::parts::{SCHEMA, is_zero};
+use crate::packet::FragmentCounts;
+use crate::report::when::rfc3339;
+use crate::verdict::{Counts, Summary};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Frames {
+    received: u64,
+    classified: u64,
+    other: u64,
+    malformed: u64,
+    filtered: u64,
+    dropped_queue: u64,
+    dropped_kernel: u64,
+    dropped_interface: u64,
+    truncated: u64,
+    duplicates: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    decrypted: u64,
+}
+
+impl From<Counts> for Frames {
+    fn from(counts: Counts) -> Self {
+        let Counts {
+            received,
+            classified,
+            other,
+            malformed,
+            filtered,
+            dropped_queue,
+            dropped_kernel,
+            dropped_interface,
+            truncated,
+            duplicates,
+            decrypted,
+        } = counts;
+        Self {
+            received,
+            classified,
+            other,
+            malformed,
+            filtered,
+            dropped_queue,
+            dropped_kernel,
+            dropped_interface,
+            truncated,
+            duplicates,
+            decrypted,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Fragments {
+    reassembled: u64,
+    incomplete: u64,
+    overlapping: u64,
+}
+
+impl From<FragmentCounts> for Fragments {
+    fn from(FragmentCounts { reassembled, incomplete, overlapping }: FragmentCounts) -> Self {
+        Self { reassembled, incomplete, overlapping }
+    }
+}
+
+#[derive(Serialize)]
+struct Span {
+    first: String,
+    last: String,
+}
+
+/// The summary record.
+#[derive(Serialize)]
+pub(super) struct SummaryLine<'a> {
+    r#type: &'static str,
+    schema: &'static str,
+    version: &'static str,
+    registry: &'a str,
+    captures: usize,
+    packets: Frames,
+    fragments: Fragments,
+    /// Tunnels opened, by kind.
+    tunnels: BTreeMap<&'static str, u64>,
+    flows: u64,
+    evicted: u64,
+    hurried: u64,
+    ports: usize,
+    span: Option<Span>,
+    /// Files in directories that are no captures.
+    skipped: u64,
+    /// More is to come: what was reported so far is reported again, with what is new.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    so_far: bool,
+}
+
+impl<'a> SummaryLine<'a> {
+    pub(super) fn new(summary: &'a Summary, ports: usize) -> Self {
+        Self {
+            r#type: "summary",
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION"),
+            registry: &summary.registry,
+            captures: summary.captures.len(),
+            packets: summary.counts.into(),
+            fragments: summary.fragments.into(),
+            tunnels: summary.tunnels.iter().map(|(kind, opened)| (kind.name(), *opened)).collect(),
+            flows: summary.flows,
+            evicted: summary.evicted,
+            hurried: summary.hurried,
+            ports,
+            span: summary.span.map(|(first, last)| Span { first: rfc3339(first), last: rfc3339(last) }),
+            skipped: summary.skipped,
+            so_far: summary.so_far,
+        }
+    }
+}
