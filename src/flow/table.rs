@@ -9,16 +9,61 @@ pub trait Keyed {
     fn key(&self) -> &FlowKey;
 }
 
+/// Slots of a piece. Pieces never move, so that a table that grows neither copies nor holds its slots twice.
+const PIECE: usize = 1 << 12;
+
 /// A hash table of slots. Hashes are the caller's, made with a secret seed; the table never hashes.
 #[derive(Clone, Debug)]
 pub struct Table<T> {
     index: HashTable<u32>,
-    slots: Vec<(u64, T)>,
+    slots: Slots<T>,
+}
+
+/// The slots with their hashes; all pieces but the last are full.
+#[derive(Clone, Debug)]
+struct Slots<T>(Vec<Vec<(u64, T)>>);
+
+impl<T> Slots<T> {
+    fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * PIECE + last.len())
+    }
+
+    #[inline]
+    fn get(&self, n: usize) -> Option<&(u64, T)> {
+        self.0.get(n / PIECE)?.get(n % PIECE)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, n: usize) -> Option<&mut (u64, T)> {
+        self.0.get_mut(n / PIECE)?.get_mut(n % PIECE)
+    }
+
+    fn hash(&self, n: usize) -> u64 {
+        self.get(n).map_or(0, |(hash, _)| *hash)
+    }
+
+    fn push(&mut self, slot: (u64, T)) {
+        match self.0.last_mut().filter(|last| last.len() < PIECE) {
+            Some(last) => last.push(slot),
+            None => {
+                // A small table stays small.
+                let mut piece = Vec::with_capacity(if self.0.is_empty() { 0 } else { PIECE });
+                piece.push(slot);
+                self.0.push(piece);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<(u64, T)> {
+        let slot = self.0.last_mut()?.pop();
+        self.0.pop_if(|last| last.is_empty());
+        slot
+    }
 }
 
 impl<T: Keyed> Default for Table<T> {
     fn default() -> Self {
-        Self { index: HashTable::new(), slots: Vec::new() }
+        Self { index: HashTable::new(), slots: Slots(Vec::new()) }
     }
 }
 
@@ -34,7 +79,7 @@ impl<T: Keyed> Table<T> {
         let n = self.slots.len();
         self.slots.push((hash, slot));
         let slots = &self.slots;
-        self.index.insert_unique(hash, n as u32, |&n| slots.get(n as usize).map_or(0, |(hash, _)| *hash));
+        self.index.insert_unique(hash, n as u32, |&n| slots.hash(n as usize));
         n
     }
 
@@ -46,7 +91,7 @@ impl<T: Keyed> Table<T> {
             entry.remove();
         }
         let slots = &self.slots;
-        self.index.insert_unique(hash, n as u32, |&n| slots.get(n as usize).map_or(0, |(hash, _)| *hash));
+        self.index.insert_unique(hash, n as u32, |&n| slots.hash(n as usize));
         Some(old)
     }
 
@@ -56,14 +101,14 @@ impl<T: Keyed> Table<T> {
         if let Ok(entry) = self.index.find_entry(*hash, |&m| m as usize == n) {
             entry.remove();
         }
-        let (_, slot) = self.slots.swap_remove(n);
+        let (hash, slot) = self.slots.pop()?;
+        let Some(place) = self.slots.get_mut(n) else { return Some(slot) };
+        let (_, removed) = std::mem::replace(place, (hash, slot));
         let last = self.slots.len() as u32;
-        if let Some((hash, _)) = self.slots.get(n)
-            && let Some(moved) = self.index.find_mut(*hash, |&m| m == last)
-        {
+        if let Some(moved) = self.index.find_mut(hash, |&m| m == last) {
             *moved = n as u32;
         }
-        Some(slot)
+        Some(removed)
     }
 
     /// Slot `n`.
@@ -83,12 +128,12 @@ impl<T: Keyed> Table<T> {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
     }
 
-    /// All slots, in order of insertion.
+    /// All slots, in order of insertion. Each piece is freed when the next one is come to.
     pub fn into_slots(self) -> impl Iterator<Item = T> {
-        self.slots.into_iter().map(|(_, slot)| slot)
+        self.slots.0.into_iter().flatten().map(|(_, slot)| slot)
     }
 }
 

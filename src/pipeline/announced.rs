@@ -14,6 +14,7 @@ use crate::registry::Registry;
 use crate::verdict::{Announced, ServerBy};
 use hashbrown::HashMap;
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 /// A flow that begins later than this after the announcement is another one, nanoseconds. Servers wait for minutes at
 /// most; a call that changes its ports announces them again.
@@ -235,7 +236,7 @@ impl Merged {
         let one_way = flow.bytes.contains(&0);
         let spoke = flow.bytes.map(|bytes| bytes > 0);
         let hosts = Dir::BOTH.map(|dir| flow.end(dir).ip);
-        if let Some(decision) = self.ended.decision.as_deref_mut() {
+        if let Some(decision) = self.ended.decision.as_mut().map(Arc::make_mut) {
             let expected = offer.protocol;
             let known = match decision.protocol {
                 Some(own) if own == expected || goes_along(own, expected) || goes_along(expected, own) => true,

@@ -4,6 +4,7 @@ use super::announced::Heard;
 use super::board::Id;
 use crate::flow::Flow;
 use crate::protocol::Decision;
+use std::sync::Arc;
 
 /// A flow that is over, or that the capture's end cut off.
 #[derive(Clone, Debug)]
@@ -11,13 +12,20 @@ pub struct Ended {
     /// Counters.
     pub flow: Flow,
     /// What recognition concluded; `None` when there was no payload.
-    pub decision: Option<Box<Decision>>,
+    pub decision: Option<Arc<Decision>>,
     /// Whether the exchange was seen whole.
     pub complete: bool,
     /// Per direction: payload was sent, but the deciding bytes are missing.
     pub lossy: [bool; 2],
     /// What it announced of ports for other flows.
     pub heard: Option<Box<Heard>>,
+}
+
+impl Ended {
+    /// What recognition concluded, to be changed.
+    pub(super) fn decision_mut(&mut self) -> Option<&mut Decision> {
+        self.decision.as_mut().map(Arc::make_mut)
+    }
 }
 
 /// News of a flow for who watches a live run.

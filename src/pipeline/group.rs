@@ -31,10 +31,11 @@ pub(super) fn settle(ended: &mut Ended) {
     let to = Dir::BOTH.map(|dir| protocol_of(ended.flow.end(dir).ip));
     let Some(name) = to.into_iter().flatten().next() else { return };
     let frame = ended.flow.first_frame;
-    let Some(decision) = ended.decision.as_deref_mut() else { return };
-    if decision.protocol.is_none_or(|known| known == name || !ALIKE.contains(&known)) {
+    let known = ended.decision.as_ref().and_then(|decision| decision.protocol);
+    if known.is_none_or(|known| known == name || !ALIKE.contains(&known)) {
         return;
     }
+    let Some(decision) = ended.decision_mut() else { return };
     let text = format!("sent to the multicast group of {name}").into();
     decision.evidence.push(Evidence { family: &GROUP, bits: GROUP.cap, frames: vec![frame], text });
     let odds = decision.odds + GROUP.cap;

@@ -220,7 +220,7 @@ impl Company {
         let Some(best) = decision.and_then(|d| d.protocol.or(d.suspected)) else { return };
         let server = self.by_server.get(&flow.server_end()).copied();
         let herald = self.by_hosts.get(&flow.hosts()).copied();
-        let Some(decision) = flow.ended.decision.as_deref_mut() else { return };
+        let Some(decision) = flow.ended.decision_mut() else { return };
         let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
         let same = |(name, _): &(&str, u64)| *name == best;
         // A companion may have a flow of its own, like the reports of a media session.

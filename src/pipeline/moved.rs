@@ -108,7 +108,7 @@ impl Pair {
         };
         let Some(known) = from.ended.decision.as_deref() else { return false };
         let (odds, name) = (known.odds, known.protocol.or(known.suspected));
-        let Some(decision) = flows.get_mut(&to).and_then(|flow| flow.ended.decision.as_deref_mut()) else {
+        let Some(decision) = flows.get_mut(&to).and_then(|flow| flow.ended.decision_mut()) else {
             return false;
         };
         let told = decision.evidence.iter().any(|e| e.family == &MOVED && e.text == text);

@@ -115,7 +115,11 @@ struct Early {
 fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &str, registry: &Registry) -> Captured {
     let (mut flows, mut hurried) = (Vec::new(), 0);
     for harvest in harvests {
-        flows.extend(harvest.flows);
+        // With one worker there is nothing to copy.
+        match flows.is_empty() {
+            true => flows = harvest.flows,
+            false => flows.extend(harvest.flows),
+        }
         hurried += harvest.hurried;
         early.rows.absorb(harvest.rows);
         early.flows += harvest.evicted;

@@ -272,6 +272,7 @@ impl<'a> Shard<'a> {
     /// Ends all flows.
     pub fn finish(mut self) -> Harvest {
         let table = std::mem::take(&mut self.table);
+        self.ended.reserve_exact(table.len());
         for slot in table.into_slots() {
             let ended = self.end(slot);
             self.ended.push(ended);

@@ -94,6 +94,17 @@ impl Decision {
         decision
     }
 
+    /// Whether nobody found anything, and never did.
+    pub fn says_nothing(&self) -> bool {
+        let Self { evidence, rivals, details, links, strands, .. } = self;
+        let empty = evidence.is_empty() && rivals.is_empty() && details.is_empty();
+        empty
+            && links.is_empty()
+            && strands.is_empty()
+            && self.protocol.or(self.suspected).is_none()
+            && self.decided_at == 0
+    }
+
     /// Gives back the memory that growing lists took in advance: decisions are kept, and many.
     fn shrink(&mut self) {
         let rivals = self.rivals.iter_mut().map(|r| &mut r.evidence);

@@ -1,7 +1,7 @@
 //! Sets of recognisers.
 
 /// A set of recognisers, by their place in [`ALL`](super::ALL).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ProtocolSet([u64; 4]);
 
 impl ProtocolSet {

@@ -5,6 +5,7 @@ use super::heads::Heads;
 use super::slot::{Closed, Slot, Stage};
 use crate::flow::Dir;
 use crate::verdict::Rows;
+use std::sync::Arc;
 
 impl Shard<'_> {
     /// From now on only what is quick is done. Flows that are forced out, and that whoever watches does not know of, are in
@@ -31,7 +32,7 @@ impl Heads<'_> {
             Stage::Open(mut undecided) => {
                 let complete = undecided.complete(slot.flow.key.transport);
                 let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-                let decision = Box::new(undecided.decide(true));
+                let decision = Arc::new(undecided.decide(true));
                 slot.stage = Stage::Closed(Closed { decision, complete, lossy, wanted: false });
                 true
             }

@@ -5,8 +5,11 @@ use crate::flow::{Dir, FlowKey, Table};
 use crate::pipeline::Options;
 use crate::pipeline::claimed::Claimed;
 use crate::pipeline::undecided::Undecided;
+use crate::protocol::{Decision, ProtocolSet};
 use crate::registry::Registry;
+use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How many heads wait for another flow at a time, and how large they may be, bytes.
 const SPARE: usize = 256;
@@ -15,6 +18,7 @@ const SPARE_BYTES: usize = 8192;
 #[derive(Clone, Debug)]
 pub(super) struct Heads<'a> {
     claimed: Claimed<'a>,
+    nothing: Nothing,
     /// Bytes held, and how many may be.
     pub(super) memory: usize,
     limit: usize,
@@ -29,6 +33,7 @@ impl<'a> Heads<'a> {
     pub(super) fn new(options: &Options, shards: usize, registry: &'a Registry) -> Self {
         Self {
             claimed: Claimed::new(registry, options.exhaustive),
+            nothing: Nothing::default(),
             memory: 0,
             limit: options.head_memory / shards.max(1),
             opened: VecDeque::new(),
@@ -97,12 +102,30 @@ impl<'a> Heads<'a> {
     pub(super) fn judge(&mut self, undecided: &mut Undecided, key: &FlowKey, ended: bool) -> Closed {
         let complete = undecided.complete(key.transport);
         let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-        let decision = Box::new(undecided.conclude(ended, || self.claimed.of(key)));
+        let decision = undecided.conclude(ended, || self.claimed.of(key));
+        let decision = self.nothing.share(decision);
         Closed { decision, complete, lossy, wanted: false }
     }
 
     /// Frees what waits for another flow.
     pub(super) fn trim(&mut self) {
         self.spare.clear();
+    }
+}
+
+/// Decisions that say nothing but who excluded himself: flows in which nobody found anything have them in common, and where
+/// such flows are many they must not cost much memory.
+#[derive(Clone, Debug, Default)]
+struct Nothing(HashMap<(ProtocolSet, Option<&'static str>), Arc<Decision>>);
+
+impl Nothing {
+    /// How many are remembered.
+    const MOST: usize = 4096;
+
+    fn share(&mut self, decision: Decision) -> Arc<Decision> {
+        if !decision.says_nothing() || self.0.len() >= Self::MOST {
+            return Arc::new(decision);
+        }
+        Arc::clone(self.0.entry((decision.excluded, decision.note)).or_insert_with(|| Arc::new(decision)))
     }
 }

@@ -6,6 +6,7 @@ use crate::pipeline::announced::Heard;
 use crate::pipeline::ended::Ended;
 use crate::pipeline::undecided::Undecided;
 use crate::protocol::Decision;
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -29,7 +30,7 @@ pub(super) enum Stage {
 
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
-    pub(super) decision: Box<Decision>,
+    pub(super) decision: Arc<Decision>,
     pub(super) complete: bool,
     pub(super) lossy: [bool; 2],
     /// Its packets are to be saved.
