@@ -113,7 +113,8 @@ pub struct HeadBuf {
     last: [Time; 2],
     first_bytes: [[u64; 4]; 2],
     tallies: [Option<Box<Tally>>; 2],
-    streams: [StreamBuf; 2],
+    /// Of TCP only.
+    streams: Option<Box<[StreamBuf; 2]>>,
 }
 
 impl HeadBuf {
@@ -128,7 +129,7 @@ impl HeadBuf {
             last: [Time::default(); 2],
             first_bytes: [[0; 4]; 2],
             tallies: [None, None],
-            streams: [StreamBuf::default(), StreamBuf::default()],
+            streams: None,
         }
     }
 
@@ -138,7 +139,7 @@ impl HeadBuf {
         let Self { transport: of, bytes, kept, ring, counts, last, first_bytes, tallies, streams } = self;
         bytes.clear();
         kept.clear();
-        streams.iter_mut().for_each(StreamBuf::reuse);
+        streams.iter_mut().flat_map(|both| both.iter_mut()).for_each(StreamBuf::reuse);
         (*of, *ring) = (transport, 0);
         (*counts, *last, *first_bytes, *tallies) = Default::default();
     }
@@ -185,6 +186,10 @@ impl HeadBuf {
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(d.bytes.get(..front).unwrap_or_default());
         self.bytes.extend_from_slice(d.bytes.get(d.bytes.len() - tail..).unwrap_or_default());
+        if self.kept.is_empty() {
+            // Most flows are an exchange of two.
+            self.kept.reserve_exact(2);
+        }
         self.kept.push(Kept {
             frame: d.frame,
             time: d.time,
@@ -205,13 +210,14 @@ impl HeadBuf {
 
     /// The TCP stream of `dir`, to be fed.
     pub fn stream_mut(&mut self, dir: Dir) -> &mut StreamBuf {
-        dir.of_mut(&mut self.streams)
+        dir.of_mut(self.streams.get_or_insert_default())
     }
 
     /// The TCP stream of `dir`.
     #[inline]
     pub fn stream(&self, dir: Dir) -> &StreamBuf {
-        dir.of(&self.streams)
+        static NOTHING: StreamBuf = StreamBuf::new();
+        self.streams.as_ref().map_or(&NOTHING, |both| dir.of(both))
     }
 
     /// Payload datagrams seen so far in `dir`.
@@ -222,7 +228,8 @@ impl HeadBuf {
     /// Bytes of memory held, for the pool's account.
     pub fn memory(&self) -> usize {
         let tallies = self.tallies.iter().flatten().count() * size_of::<Tally>();
-        let streams: usize = self.streams.iter().map(StreamBuf::memory).sum();
+        let of = |both: &[StreamBuf; 2]| size_of_val(both) + both.iter().map(StreamBuf::memory).sum::<usize>();
+        let streams = self.streams.as_deref().map_or(0, of);
         size_of::<Self>() + self.bytes.capacity() + self.kept.capacity() * size_of::<Kept>() + tallies + streams
     }
 

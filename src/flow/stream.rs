@@ -54,7 +54,7 @@ struct Waiting {
 }
 
 /// The memory behind a [`Stream`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct StreamBuf {
     bytes: Vec<u8>,
     origins: Vec<Origin>,
@@ -71,13 +71,37 @@ pub struct StreamBuf {
     total: u64,
 }
 
+impl Default for StreamBuf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl StreamBuf {
+    /// A stream of which nothing was seen.
+    pub const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            origins: Vec::new(),
+            waiting: Vec::new(),
+            next: None,
+            start_seen: false,
+            broken: false,
+            restarted: false,
+            conflicting: false,
+            cut: false,
+            base: 0,
+            pieces: Vec::new(),
+            total: 0,
+        }
+    }
+
     /// Empties the stream for another flow; memory for its bytes is kept.
     pub fn reuse(&mut self) {
         let (mut bytes, mut origins) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.origins));
         bytes.clear();
         origins.clear();
-        *self = Self { bytes, origins, ..Self::default() };
+        *self = Self { bytes, origins, ..Self::new() };
     }
 
     /// Notes a SYN: the stream starts at the sequence number after it.
