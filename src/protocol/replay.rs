@@ -176,8 +176,6 @@ fn no_random_flow_of_the_corpus_gets_a_name() {
 }
 
 /// Whoever excluded itself must still do so when packets are added.
-///
-/// ESP and IKE weigh how much of the flow is foreign, and may change their mind when asked again. The pipeline does not.
 #[test]
 fn excluded_stays_excluded_when_packets_are_added() {
     let (mut excluded, mut wrong) = (0, BTreeMap::new());
@@ -191,8 +189,7 @@ fn excluded_stays_excluded_when_packets_are_added() {
             }
             let Some(at) = take(&mut flows, number, time, link, frame) else { return };
             gone.resize(flows.len(), ProtocolSet::EMPTY);
-            let others = ALL.iter().enumerate().filter(|(_, p)| !matches!(p.name(), "esp-in-udp" | "ike"));
-            for (n, protocol) in others {
+            for (n, protocol) in ALL.iter().enumerate() {
                 let assessment = protocol.assess(&flows[at].buf.view(None, false));
                 match (gone[at].contains(n), matches!(assessment, Assessment::Excluded)) {
                     (true, false) => {

@@ -4,6 +4,7 @@ use super::family::{FOREIGN, IKE, IKE_CUT, KEEPALIVE, MARKER};
 use super::inner;
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
+use crate::flow::head::KEPT;
 use crate::flow::{Datagram, Dir, Head, PrefixTally, Tally};
 use crate::packet::Transport;
 use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, ike};
@@ -90,7 +91,8 @@ fn is_foreign(d: &Datagram<'_>) -> bool {
 /// Foreign datagrams that settle it.
 const HOPELESS: u32 = 4;
 
-/// Whether neither ESP nor IKE can come of this flow: at least [`HOPELESS`] datagrams, and at least half of all, can be neither.
+/// Whether neither ESP nor IKE can come of this flow: when one of the first datagrams of a side came, at least [`HOPELESS`], and
+/// at least half of all until then, could be neither. Later ones do not take that back.
 pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
     // The cheap test first: it is asked of every flow.
     if !head.ended() && Dir::BOTH.into_iter().map(|dir| head.count(dir)).sum::<u64>() < HOPELESS.into() {
@@ -100,8 +102,11 @@ pub(crate) fn udp_is_hopeless(head: &Head<'_>) -> bool {
     for datagram in head.datagrams() {
         total += 1;
         foreign += u32::from(is_foreign(&datagram));
+        if datagram.nth < KEPT && foreign >= HOPELESS && foreign * 2 >= total {
+            return true;
+        }
     }
-    foreign > 0 && foreign * 2 >= total && (foreign >= HOPELESS || (head.ended() && foreign == total))
+    head.ended() && foreign > 0 && foreign == total
 }
 
 impl Protocol for EspInUdp {
