@@ -94,8 +94,11 @@ fn date(bytes: &[u8]) -> Option<&'static str> {
         |w: &&&[u8]| MONTHS.iter().any(|m| w.len() >= 3 && w.get(..3).is_some_and(|s| s.eq_ignore_ascii_case(m)));
     let time = |w: &&&[u8]| matches!(w, [a, b, b':', c, d, b':', e, f] if [a, b, c, d, e, f].iter().all(|d| d.is_ascii_digit()));
     let year = |w: &&&[u8]| digits(w, 4);
-    let has = [words.iter().any(|w| month(&w)), words.iter().any(|w| time(&w)), words.iter().any(|w| year(&w))];
-    (has == [true; 3] && (4..=8).contains(&words.len())).then_some("server sends one line that is a date and time")
+    let fits = (4..=8).contains(&words.len())
+        && words.iter().any(|w| time(&w))
+        && words.iter().any(|w| year(&w))
+        && words.iter().any(|w| month(&w));
+    fits.then_some("server sends one line that is a date and time")
 }
 
 const MONTHS: [&[u8]; 12] =

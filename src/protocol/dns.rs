@@ -120,10 +120,9 @@ fn first_message(stream: Stream<'_>, dialect: Dialect) -> Option<Message<'_>> {
 /// Judges the first messages of a TCP connection, each behind its length, as messages of `dialect`.
 pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Assessment {
     let streams = [head.stream(Dir::Originator), head.stream(Dir::Responder)];
-    let messages = streams.map(|stream| first_message(stream, dialect));
-    let spoke = messages.map(|m| m.is_some());
-    let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
-    if spoke == [false; 2] {
+    let [originator, responder] = streams;
+    let messages = [first_message(originator, dialect), first_message(responder, dialect)];
+    if let [None, None] = messages {
         // A stream that begins otherwise, goes on past the length it would announce or joins in the middle will not become one.
         let foreign = |s: &Stream<'_>| match s.bytes() {
             [a, b, rest @ ..] => {
@@ -133,6 +132,8 @@ pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> 
         };
         return if streams.iter().any(foreign) { Assessment::Excluded } else { Assessment::NotNow };
     }
+    let spoke = messages.map(|m| m.is_some());
+    let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
     let frames: Vec<u64> = Dir::BOTH.into_iter().filter(|d| *d.of(&spoke)).filter_map(frame).collect();
     let text = "a length, then a message that ends with it: header, names, types and counts";
     let mut finding = Finding {

@@ -20,7 +20,7 @@ impl Dialogue for Finger {
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let head = bytes.get(..bytes.len().min(512)).unwrap_or_default();
-        if matches!(self.client(client), Opening::Foreign) || !text::is_text(head) {
+        if text::is_coded(bytes) || matches!(self.client(client), Opening::Foreign) || !text::is_text(head) {
             return Opening::Foreign;
         }
         let line =

@@ -26,17 +26,16 @@ impl Dialogue for Gopher {
             let port = |port: &[u8]| (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
             kind && line.split(|&b| b == b'\t').nth(3).is_some_and(port)
         };
-        let whole = text::lines(bytes).take(4).filter(|l| *l != b".").count();
-        match text::lines(bytes).take(4).filter(|l| *l != b".").all(fits) {
-            false => Opening::Foreign,
-            true if whole == 0 && (bytes.len() > 512 || !text::is_text(bytes)) => Opening::Foreign,
-            true if whole == 0 => Opening::Short,
-            true => {
-                let count = whole as i32;
-                Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu"))
-                    .unfinished(count < 3)
-                    .into()
-            }
+        let lines = || text::lines(bytes).take(4).filter(|l| *l != b".");
+        if !lines().all(fits) {
+            return Opening::Foreign;
+        }
+        match lines().count() as i32 {
+            0 if bytes.len() > 512 || !text::is_text(bytes) => Opening::Foreign,
+            0 => Opening::Short,
+            count => Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu"))
+                .unfinished(count < 3)
+                .into(),
         }
     }
 }

@@ -100,11 +100,10 @@ impl Http {
     /// Answers that clients take though they are not well-formed: white space or rubbish before the status line, a version
     /// that does not exist, no status line at all (RFC 1945 section 5).
     fn malformed(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        let start = bytes.get(..bytes.len().min(16)).unwrap_or_default();
-        let document = [&b"<html"[..], b"<!doctype html"]
-            .iter()
-            .any(|tag| text::start_any_case(bytes.trim_ascii_start(), tag) == Start::Same);
-        let status = text::contains(start, b"HTTP/");
+        let (start, text) = (bytes.get(..bytes.len().min(16)).unwrap_or_default(), bytes.trim_ascii_start());
+        let document =
+            [&b"<html"[..], b"<!doctype html"].iter().any(|tag| text::start_any_case(text, tag) == Start::Same);
+        let status = start.contains(&b'/') && text::contains(start, b"HTTP/");
         if !status && !document {
             return Opening::Foreign;
         }

@@ -9,6 +9,8 @@ use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be24, le16};
 use super::joined::Joined;
 use super::{Bits, Family};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// 40 fixed bits and a length. From a client alone it may be a probe.
 static CLIENT: Family = Family { id: "smb.client-message", cap: Bits::whole(24) };
@@ -19,6 +21,9 @@ static MIDDLE: [Family; 2] = [
     Family { id: "smb.client-message-inside", cap: Bits::whole(14) },
     Family { id: "smb.server-message-inside", cap: Bits::whole(14) },
 ];
+
+/// What every message bears behind its first byte.
+static NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"SMB"));
 
 /// The recogniser.
 pub(super) struct Smb;
@@ -36,7 +41,7 @@ impl Dialogue for Smb {
     }
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
-        let mut places = memchr::memmem::find_iter(bytes, b"SMB").filter_map(|at| bytes.get(at.checked_sub(5)?..at));
+        let mut places = NAME.find_iter(bytes).filter_map(|at| bytes.get(at.checked_sub(5)?..at));
         let found = places.any(|before| matches!(before, [0, 0, _, _, 0xfc..=0xff]));
         match found {
             true => Said::new(role.of(&MIDDLE), 14, "a message of SMB inside the stream").into(),

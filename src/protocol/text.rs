@@ -116,6 +116,12 @@ pub(super) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     places.filter_map(|at| bytes.get(at..at + needle.len())).any(|window| window.eq_ignore_ascii_case(needle))
 }
 
+/// Whether an answer begins as those of HTTP and of protocols with codes or marks do, not as a text for people.
+pub(super) fn is_coded(answer: &[u8]) -> bool {
+    matches!(answer.first(), Some(b'0'..=b'9' | b'+' | b'*' | b':' | b'@' | b'<' | b'{'))
+        || answer.starts_with(b"HTTP/")
+}
+
 /// The first word of a text, up to a space or the end of the line, and what follows; none if it has no end yet.
 pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = bytes.iter().position(|b| matches!(b, b' ' | b'\r' | b'\n'))?;
@@ -126,6 +132,9 @@ pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The words are given in capitals. `Same` once the whole line is there.
 pub(super) fn command(bytes: &[u8], words: &[&str]) -> Start {
     let first = bytes.first().map(u8::to_ascii_uppercase);
+    if first.is_some_and(|b| !b.is_ascii_uppercase()) {
+        return Start::Other;
+    }
     let mut verdict = Start::Other;
     for word in words {
         if first.is_some() && word.as_bytes().first() != first.as_ref() {

@@ -43,18 +43,9 @@ impl Dialogue for Whois {
     }
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
-        // Answers are comments, in brackets or fields; these greet or reply in other protocols.
-        if matches!(bytes.first(), Some(b'0'..=b'9' | b'+' | b'*' | b':' | b'@' | b'<' | b'{')) {
-            return Opening::Foreign;
-        }
         let head = bytes.get(..bytes.len().min(4096)).unwrap_or_default();
         let lines = text::lines(client).take(2).count();
-        if head.starts_with(b"HTTP/")
-            || client.len() >= 512
-            || lines > 1
-            || !text::is_text(client)
-            || !text::is_text(head)
-        {
+        if text::is_coded(bytes) || client.len() >= 512 || lines > 1 || !text::is_text(client) || !text::is_text(head) {
             return Opening::Foreign;
         }
         if lines == 0 {
