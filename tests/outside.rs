@@ -111,8 +111,9 @@ fn a_helper_that_hangs_holds_nothing_up() {
     let signal = |name: &str, pid: String| assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     signal("-STOP", helper.to_string());
     let server = UdpSocket::bind("127.0.0.1:53").unwrap();
-    for _ in 0..200 {
-        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // All are open at a time, so that no two have the same port.
+    let clients: Vec<UdpSocket> = (0..200).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    for client in &clients {
         client.send_to(namespace::QUESTION, server.local_addr().unwrap()).unwrap();
         server.recv(&mut [0; 512]).unwrap();
         server.send_to(namespace::ANSWER, client.local_addr().unwrap()).unwrap();

@@ -4,6 +4,8 @@
 //! that are over), and of the others only what they added to their rows. It comes to what [`super::merge`] comes to over
 //! the same flows, as long as none of them was forgotten.
 
+mod settle;
+
 use super::announced::{Heard, Offers};
 use super::arrivals::Arrivals;
 use super::ended::{Change, Ended, Standing};
@@ -120,12 +122,6 @@ impl<'a> Board<'a> {
         keeping.packet(held, judged);
     }
 
-    /// Takes what flows came to of which nothing was told before, and their number.
-    pub(super) fn absorb(&mut self, rows: Rows, flows: u64) {
-        self.rows.absorb(rows);
-        self.seen += flows;
-    }
-
     /// One row per port (or endpoint), of all flows so far.
     pub fn rows(&self) -> &Rows {
         &self.rows
@@ -173,47 +169,6 @@ impl<'a> Board<'a> {
         self.judge_again(tell)?;
         while self.over.len() > RECENT {
             self.forget();
-        }
-        Ok(())
-    }
-
-    /// Takes the last word of a flow, and lets go of it, when there is no time left to ask what it means for others. What is
-    /// not the last is followed by it.
-    pub(super) fn settle(&mut self, change: Change, tell: &mut Tell<'_>) -> io::Result<()> {
-        let Change::Judged(mut ended, Standing::Over) = change else { return Ok(()) };
-        let id = (ended.flow.first_frame, ended.flow.key);
-        let number = self.numbers.remove(&id);
-        let mut known = number.and_then(|number| self.flows.remove(&number));
-        let odds = |ended: &Ended| ended.decision.as_ref().map(|decision| decision.odds);
-        if let Some(known) = &mut known
-            && odds(&known.merged.ended) > odds(&ended)
-        {
-            // Others have strengthened it.
-            ended.decision = known.merged.ended.decision.take();
-        }
-        let mut merged = merge::seat(ended, &self.arrivals, self.registry);
-        if let Some(known) = &known {
-            let Merged { announced, inherited, answered_elsewhere, .. } = known.merged;
-            merged = Merged { announced, inherited, answered_elsewhere, ..merged };
-        }
-        self.company.lift(&mut merged);
-        let tried = self.scans.enter(known.as_ref().and_then(|known| known.tried), &merged);
-        merged.probe = tried.is_some_and(|tried| self.scans.is_probe(&tried));
-        if let Some((share, _)) = known.and_then(|known| known.added) {
-            self.rows.take_back(&share);
-        }
-        let number = number.unwrap_or_else(|| {
-            self.seen += 1;
-            self.seen
-        });
-        let record = merge::record(number, &merged, self.registry);
-        self.rows.add(&record);
-        if let Some(keeping) = &mut self.keeping {
-            keeping.judged(id, &record);
-        }
-        tell(&record, Event::End)?;
-        if let Some(tried) = tried {
-            self.scans.forget(tried, merged.probe);
         }
         Ok(())
     }

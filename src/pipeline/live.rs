@@ -2,19 +2,21 @@
 //!
 //! Workers send what their flows come to; this thread keeps the board and calls the observer.
 
+mod worker;
+
 use super::board::Board;
 use super::ended::Change;
 use super::event::Event;
 use super::intake::Intake;
-use super::keep::{Content, Held, Keeping};
+use super::keep::{Held, Keeping};
 use super::pieces::Copied;
-use super::run::{BUSY, Batch, Order, QUEUE, feed};
-use super::shard::{Hashed, Shard};
+use super::run::{Batch, Order, QUEUE, feed};
+use super::shard::Shard;
 use super::shed::Shed;
 use super::taken::Taken;
 use super::{Control, Options};
 use crate::capture::{Block, CaptureError, Source};
-use crate::packet::{Payload, Time};
+use crate::packet::Time;
 use crate::registry::Registry;
 use crate::verdict::{Counts, FlowRecord, Rows};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
@@ -23,6 +25,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
+use worker::Worker;
 
 /// How often the observer is called when nothing happens, and the capture thread says what it took.
 const TICK: Duration = Duration::from_millis(100);
@@ -259,84 +262,6 @@ impl Keeper<'_> {
         }
         observer.tick(board)
     }
-}
-
-/// A worker: takes what comes through its lane, and then what waits in the lane of the rest.
-struct Worker<'w> {
-    lane: Receiver<Batch>,
-    rest: Receiver<Batch>,
-    spent: Sender<Vec<Hashed>>,
-    news: Sender<News>,
-    shed: &'w Shed,
-    control: &'w Control,
-    options: &'w Options,
-}
-
-impl Worker<'_> {
-    fn work(&self, mut shard: Shard<'_>) {
-        let saves = self.options.keep.is_some_and(|wanted| !wanted.all);
-        for mut batch in self.lane.iter().chain(&self.rest) {
-            self.look_at_the_time(&mut shard);
-            shard.take(&batch.packets, &batch.block.bytes);
-            self.tell(&mut shard);
-            if let Some(Order::Sweep(now)) = batch.order {
-                let mut from = usize::MAX;
-                while from > 0 {
-                    from = shard.sweep(now, from);
-                    self.tell(&mut shard);
-                }
-            }
-            if saves {
-                let held = batch.packets.iter().filter_map(|packet| held(&shard, &batch.block, packet));
-                let held: Vec<Held> = held.collect();
-                if !held.is_empty() {
-                    let _ = self.news.send(News::Packets(held));
-                }
-            }
-            if self.lane.len() > BUSY {
-                let note = |(hash, packet): &_| self.shed.note(*hash, shard.is_decided(*hash, packet));
-                batch.packets.iter().for_each(note);
-            }
-            batch.packets.clear();
-            let _ = self.spent.send(batch.packets);
-        }
-        while shard.wind_up() {
-            self.tell(&mut shard);
-            self.look_at_the_time(&mut shard);
-        }
-        self.tell(&mut shard);
-        let (rows, flows) = shard.rest();
-        if flows > 0 {
-            let _ = self.news.send(News::Rest(rows, flows));
-        }
-    }
-
-    fn look_at_the_time(&self, shard: &mut Shard<'_>) {
-        if self.control.stopped_before(self.options.grace) {
-            shard.make_haste();
-        }
-    }
-
-    fn tell(&self, shard: &mut Shard<'_>) {
-        let (changes, evicted, hurried) = shard.news();
-        if !changes.is_empty() || evicted + hurried > 0 {
-            // Fails only if the board is gone, and then nobody wants it.
-            let _ = self.news.send(News::Flows { changes, evicted, hurried });
-        }
-    }
-}
-
-/// What the packet came in, if it may be wanted.
-fn held(shard: &Shard<'_>, block: &Block, (hash, packet): &Hashed) -> Option<Held> {
-    let id = shard.keeps(*hash, packet)?;
-    let content = match &packet.payload {
-        Payload::Joined(joined) => Content::Fragments(joined.frames.clone()),
-        Payload::Block(_) => {
-            let place = block.frames.binary_search_by_key(&packet.frame, |frame| frame.number).ok()?;
-            Content::Frame(Copied::new(block, block.frames.get(place)?))
-        }
-    };
-    Some(Held { id, content })
 }
 
 /// What is done now and then beside reading.
