@@ -73,7 +73,7 @@ pub(super) struct Args {
     batch: Option<NonZero<u16>>,
     /// Flows kept at a time; beyond, the oldest are judged early and only counted in their rows.
     ///
-    /// A flow that is kept costs about 0.7 KiB.
+    /// A flow that is kept costs up to 1 KiB; by default 200,000 are, so that memory stays below 256 MiB.
     #[arg(long, value_name = "N")]
     max_flows: Option<NonZero<u32>>,
     /// Colours.

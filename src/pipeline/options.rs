@@ -79,7 +79,7 @@ impl Default for Options {
             window: Window::default(),
             filter: None,
             tunnels: TunnelView::default(),
-            max_flows: 250_000,
+            max_flows: 200_000,
             head_memory: 256 << 20,
             udp_idle: 120_000_000_000,
             tcp_idle: 300_000_000_000,
