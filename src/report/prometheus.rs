@@ -65,7 +65,7 @@ fn write(figures: &Figures<'_>, out: &mut String) -> fmt::Result {
         (
             "portproof_flows_hurried_total",
             "counter",
-            "Flows judged on fewer packets, for want of memory.",
+            "Flows judged on fewer packets, for want of memory, or of time at the end.",
             figures.hurried,
         ),
     ] {
