@@ -33,11 +33,14 @@ impl Watch {
     /// # Errors
     /// When the system refuses a signal handler or a thread.
     pub(super) fn start(control: &Arc<Control>, total: Option<u64>, progress: bool) -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            // In this order: the first signal finds the flag down and raises it, the second finds it up.
-            flag::register_conditional_shutdown(signal, ENDED_AT_ONCE, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
+        let asked: [Arc<AtomicBool>; 2] = Default::default();
+        let [interrupted, terminated] = &asked;
+        for (signal, own, other) in [(SIGINT, interrupted, terminated), (SIGTERM, terminated, interrupted)] {
+            // In this order: the first signal finds its flag down and raises it, a second of its kind finds it up. One of
+            // the other kind may run in another thread at the same time; each raises its own before it looks at the other's.
+            flag::register_conditional_shutdown(signal, ENDED_AT_ONCE, Arc::clone(own))?;
+            flag::register(signal, Arc::clone(own))?;
+            flag::register_conditional_shutdown(signal, ENDED_AT_ONCE, Arc::clone(other))?;
         }
         let over = Arc::new(AtomicBool::new(false));
         let line = (progress && io::stderr().is_terminal()).then_some(Line { total, shown: false });
@@ -59,11 +62,11 @@ impl Drop for Watch {
     }
 }
 
-fn watch(control: &Control, asked: &AtomicBool, over: &AtomicBool, mut line: Option<Line>) {
+fn watch(control: &Control, asked: &[Arc<AtomicBool>], over: &AtomicBool, mut line: Option<Line>) {
     let start = Instant::now();
     while !over.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
-        if asked.load(Ordering::Relaxed) && !control.stopped() {
+        if asked.iter().any(|asked| asked.load(Ordering::Relaxed)) && !control.stopped() {
             control.stop();
         }
         let elapsed = start.elapsed();
