@@ -40,9 +40,12 @@ pub(super) fn message<'a>(d: &Datagram<'a>) -> Option<(Ike<'a>, bool)> {
 
 /// The initiator's SPI in a datagram that the capture cut before IKE's first fixed field, behind the Non-ESP Marker.
 fn cut_spi(d: &Datagram<'_>) -> Option<[u8; 8]> {
+    if d.is_whole() {
+        return None;
+    }
     let Encapsulated::Marked(bytes) = Encapsulated::of(d.len, d.bytes) else { return None };
     let spi = bytes.first_chunk::<8>()?;
-    let cut = !d.is_whole() && bytes.len() < 20 && d.len >= 4 + ike::HEADER;
+    let cut = bytes.len() < 20 && d.len >= 4 + ike::HEADER;
     (cut && *spi != [0; 8]).then_some(*spi)
 }
 
@@ -77,9 +80,16 @@ impl Protocol for IkeInUdp {
         if head.transport() != Transport::Udp {
             return Assessment::Excluded;
         }
-        let messages: Vec<_> = head.datagrams().filter_map(|d| message(&d).map(|(m, marked)| (d, m, marked))).collect();
+        let mut cut = false;
+        let messages: Vec<_> = head
+            .datagrams()
+            .filter_map(|d| {
+                cut |= cut_spi(&d).is_some();
+                message(&d).map(|(m, marked)| (d, m, marked))
+            })
+            .collect();
         if messages.is_empty() {
-            if let Some(frames) = cut_echo(head) {
+            if let Some(frames) = Some(head).filter(|_| cut).and_then(cut_echo) {
                 let text = "both sides send the Non-ESP Marker and the same IKE SPI; the rest is cut".into();
                 let evidence = vec![Evidence { family: &ECHO, bits: ECHO.cap, frames, text }];
                 return Assessment::Recognised(Finding { evidence, spoke: [true; 2], ..Finding::default() });

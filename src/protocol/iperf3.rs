@@ -51,6 +51,9 @@ impl Protocol for Iperf3 {
         if reading.is_hopeless() || (reading.hits.is_empty() && greetings.is_empty()) {
             return reading.nothing();
         }
+        if reading.hits.len() < 2 && greetings.is_empty() {
+            return Assessment::NotNow;
+        }
         let steps = Dir::BOTH.map(|dir| {
             let pairs = reading.by(dir).zip(reading.by(dir).skip(1));
             let good = pairs.filter(|(a, b)| {

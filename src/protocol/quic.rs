@@ -129,7 +129,7 @@ fn google(head: &Head<'_>) -> Option<Assessment> {
     finding.variant = Some(format!("Q0{}{}", char::from(tens), char::from(ones)).into());
     *client.of_mut(&mut finding.spoke) = true;
     finding.evidence.push(item(&HEADER, 13 + same.len() as i32, frames.clone(), text));
-    if let Some(hello) = same.iter().find(|h| h.message.hello) {
+    if let Some(hello) = same.iter().find(|h| h.message.has_hello()) {
         finding.evidence.push(item(
             &INITIAL,
             6,

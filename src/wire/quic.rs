@@ -164,8 +164,7 @@ pub struct Google<'a> {
     pub connection: &'a [u8],
     /// The version's two digits; none in the packets that follow and those of the server.
     pub version: Option<[u8; 2]>,
-    /// Whether the client's hello (tag CHLO) or the server's rejection or hello (REJ, SHLO) is visible.
-    pub hello: bool,
+    rest: &'a [u8],
 }
 
 impl<'a> Google<'a> {
@@ -179,8 +178,13 @@ impl<'a> Google<'a> {
             _ if flags & 1 != 0 => return None,
             _ => None,
         };
-        let tag = |t: &[u8]| c.rest().get(..80).unwrap_or(c.rest()).windows(4).any(|w| w == t);
-        Some(Self { connection, version, hello: tag(b"CHLO") || tag(b"REJ\0") || tag(b"SHLO") })
+        Some(Self { connection, version, rest: c.rest() })
+    }
+
+    /// Whether the client's hello (tag CHLO) or the server's rejection or hello (REJ, SHLO) is visible.
+    pub fn has_hello(&self) -> bool {
+        let front = self.rest.get(..80).unwrap_or(self.rest);
+        front.windows(4).any(|tag| matches!(tag, b"CHLO" | b"REJ\0" | b"SHLO"))
     }
 }
 
@@ -225,7 +229,7 @@ mod tests {
     fn google_before_the_long_header() {
         let m = b"\x0d\x01\x02\x03\x04\x05\x06\x07\x08Q043\x01aaaaaaaaaaaa\xa0\x01CHLO";
         let g = Google::new(m).unwrap();
-        assert_eq!((g.connection.len(), g.version, g.hello), (8, Some(*b"43"), true));
+        assert_eq!((g.connection.len(), g.version, g.has_hello()), (8, Some(*b"43"), true));
         assert!(Google::new(b"\x0d\x01\x02\x03\x04\x05\x06\x07\x08X043").is_none());
     }
 

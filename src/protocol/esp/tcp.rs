@@ -15,6 +15,9 @@ pub(in crate::protocol) struct EspInTcp;
 
 /// How far into a stream that was joined in the middle a message is sought.
 const SEARCHED: usize = 3000;
+/// The longest message that is believed, in bytes: a jumbo frame. And the first byte of its length.
+const LONGEST: u16 = 9000;
+const HIGHEST: u8 = (LONGEST >> 8) as u8;
 /// Messages that have to follow each other there.
 const FOLLOWING: usize = 3;
 /// A stream of which so much shows no chain of messages has none.
@@ -70,13 +73,17 @@ fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
         let found = chain(head, dir, 0);
         return if is_chain(&found) { found } else { Messages::default() };
     }
-    for (at, start) in bytes.windows(6).take(SEARCHED).enumerate() {
-        if plausible(start) && leads(bytes, at) {
+    // Most bytes are not the first of a length.
+    let next_length = |from: usize| Some(from + bytes.get(from..)?.iter().position(|high| *high <= HIGHEST)?);
+    let mut next = next_length(0);
+    while let Some(at) = next.filter(|at| *at < SEARCHED) {
+        if plausible(bytes.get(at..).unwrap_or_default()) && leads(bytes, at) {
             let found = chain(head, dir, at);
             if is_chain(&found) {
                 return found;
             }
         }
+        next = next_length(at + 1);
     }
     Messages::default()
 }
@@ -84,9 +91,9 @@ fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
 /// A cheap look at where a message may start: a sensible length, then an SPI or a marker.
 #[inline]
 fn plausible(start: &[u8]) -> bool {
-    let [high, low, a, b, c, ..] = start else { return false };
+    let [high, low, a, b, c, _, ..] = start else { return false };
     let len = u16::from_be_bytes([*high, *low]);
-    (22..=9000).contains(&len) && (len % 4 == 2) | ([0, 0, 0] == [*a, *b, *c])
+    (22..=LONGEST).contains(&len) && (len % 4 == 2) | ([0, 0, 0] == [*a, *b, *c])
 }
 
 /// Whether what follows from a place may be a chain.

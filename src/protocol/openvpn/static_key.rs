@@ -158,10 +158,12 @@ fn unencrypted(messages: &[Message<'_>], items: &mut Items) {
     if messages.len() < 3 {
         return;
     }
-    let found = [None].into_iter().chain(Digest::ALL.map(Some)).find_map(|digest| {
-        let at = digest.map_or(0, Digest::size);
-        let count = messages.iter().filter(|m| is_ip(m, at + 8)).count();
-        (count >= 3 && count * 2 > messages.len()).then_some(at)
+    let found = [0].into_iter().chain(Digest::ALL.map(Digest::size)).find(|at| {
+        let clear = |m: &&Message<'_>| is_ip(m, at + 8);
+        // More than half are, so one of the first half is.
+        let some = messages.iter().take(messages.len() / 2 + 1).any(|m| clear(&m));
+        let count = || messages.iter().filter(clear).count();
+        some && count() >= 3 && count() * 2 > messages.len()
     });
     let Some(at) = found else { return };
     let inner: Vec<&Message<'_>> = messages.iter().filter(|m| is_ip(m, at + 8)).collect();

@@ -45,6 +45,7 @@ impl Undo {
 
     /// The packets as they were before, as far as visible. Their bytes go to `store`.
     pub(super) fn apply<'s>(self, messages: &[Message<'_>], store: &'s mut Vec<u8>) -> Vec<Message<'s>> {
+        store.reserve(messages.iter().map(|m| m.bytes.len() + m.tail.len()).sum());
         let sizes: Vec<(usize, usize)> = messages.iter().map(|m| self.append(m, store)).collect();
         let mut rest = store.as_slice();
         let one = |(m, (front, tail)): (&Message<'_>, (usize, usize))| {
