@@ -319,11 +319,12 @@ impl Undecided {
         size_of::<Self>() + self.head.memory()
     }
 
-    /// The last word: asks once more if the flow ended, and concludes. It counts of `claimed` whether they exclude it.
+    /// The last word, after [`Self::look`]. It counts of `claimed` whether they exclude the flow.
     pub fn conclude(&mut self, ended: bool, claimed: impl FnOnce() -> ProtocolSet) -> Decision {
         // Of a whole exchange that nobody named it counts whether the claim is excluded, by those who were passed over, too.
         if self.band.is_none() {
-            let (mut rest, mut asked) = (ask::expected(), self.asked);
+            // Whoever was left out when somebody seemed done is heard now.
+            let (mut rest, mut asked) = (ask::expected().union(&self.concerned), self.asked);
             if self.complete(self.head.transport()) {
                 let passed_over = if self.skipped { claimed() } else { ProtocolSet::EMPTY };
                 rest = rest.union(&passed_over).union(&ask::heed_end());
