@@ -7,9 +7,10 @@ use divan::{Bencher, black_box};
 use portproof::capture::{Block, CaptureFile};
 use portproof::flow::{Dir, FlowKey, HeadBuf, Keyed, Table};
 use portproof::packet::{Endpoint, Ip, Packet, Parser, Payload, Time, Transport};
-use portproof::pipeline::{Control, Options, read_capture};
+use portproof::pipeline::{Captured, Control, Options, read_capture};
 use portproof::protocol::{ALL, Protocol, index};
 use portproof::registry::Registry;
+use portproof::report::{Jsonl, Report};
 use std::hash::BuildHasher;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -101,14 +102,14 @@ fn key(n: u32) -> FlowKey {
 }
 
 /// Look-ups in a table of so many flows, in random order; half of the keys are there.
-#[divan::bench(args = [1_000, 1_000_000], sample_count = 20)]
+#[divan::bench(args = [1_000, 1_000_000, 10_000_000], sample_count = 5)]
 fn table(bencher: Bencher<'_, '_>, flows: u32) {
     let hasher = foldhash::quality::RandomState::default();
     let mut table = Table::default();
     for n in 0..flows {
         table.insert(hasher.hash_one(key(n)), Slot(key(n), [0; 100]));
     }
-    let keys: Vec<(u64, FlowKey)> = (0..10_000_u64)
+    let keys: Vec<(u64, FlowKey)> = (0..1_000_000_u64)
         .map(|n| key((n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32 % (2 * flows)))
         .map(|key| (hasher.hash_one(key), key))
         .collect();
@@ -172,11 +173,37 @@ fn recogniser(bencher: Bencher<'_, '_>, name: &str) {
         .bench_local(|| heads.iter().map(|h| protocol.assess(&h.view(None, false))).collect::<Vec<_>>());
 }
 
+fn judged() -> Captured {
+    let options = Options { workers: 0, ..Options::default() };
+    read_capture(open(), "testdata", &options, Registry::embedded(), &Control::default())
+}
+
+/// The verdict on each flow of testdata that was recognised before.
+#[divan::bench]
+fn verdict(bencher: Bencher<'_, '_>) {
+    let captured = judged();
+    let flows = captured.records(Registry::embedded()).count();
+    bencher
+        .counter(ItemsCount::new(flows))
+        .bench_local(|| captured.records(Registry::embedded()).for_each(|flow| drop(black_box(flow))));
+}
+
+/// The records of these flows as JSON Lines, verdicts included.
+#[divan::bench]
+fn report(bencher: Bencher<'_, '_>) {
+    let captured = judged();
+    let flows = captured.records(Registry::embedded()).count();
+    bencher.counter(ItemsCount::new(flows)).bench_local(|| {
+        let mut report = Jsonl::new(std::io::sink(), None);
+        captured
+            .records(Registry::embedded())
+            .try_for_each(|flow| report.flow("testdata", &flow))
+            .expect("a sink takes all");
+    });
+}
+
 /// Everything, in one thread, on all of testdata.
 #[divan::bench(sample_count = 10)]
 fn whole(bencher: Bencher<'_, '_>) {
-    let options = Options { workers: 0, ..Options::default() };
-    bencher
-        .counter(ItemsCount::new(packets().len()))
-        .bench_local(|| read_capture(open(), "testdata", &options, Registry::embedded(), &Control::default()).flows);
+    bencher.counter(ItemsCount::new(packets().len())).bench_local(|| judged().flows);
 }
