@@ -178,14 +178,14 @@ fn judged() -> Captured {
     read_capture(open(), "testdata", &options, Registry::embedded(), &Control::default())
 }
 
-/// The verdict on each flow of testdata that was recognised before.
+/// The verdict on each flow of testdata that was recognised before; the best is taken, so that all are made.
 #[divan::bench]
 fn verdict(bencher: Bencher<'_, '_>) {
     let captured = judged();
     let flows = captured.records(Registry::embedded()).count();
     bencher
         .counter(ItemsCount::new(flows))
-        .bench_local(|| captured.records(Registry::embedded()).for_each(|flow| drop(black_box(flow))));
+        .bench_local(|| captured.records(Registry::embedded()).map(|flow| flow.judgement.verdict).max());
 }
 
 /// The records of these flows as JSON Lines, verdicts included.
