@@ -52,7 +52,7 @@ row() { # FILE
         wall=$(awk -v t="$tool" '$1 == t { print $2 }' "$results" | median)
         cpu=$(awk -v t="$tool" '$1 == t { print $3 }' "$results" | median)
         awk -v t="$tool" -v w="$wall" -v c="$cpu" -v bw="$base_wall" -v bc="${base_cpu:-0}" 'BEGIN {
-            printf "  %-12s wall %7.3f s = %6.2f x cat", t, w, bw > 0 ? w / bw : 0
+            printf "  %-12s wall %7.3f s = %6.2f x cat", t, w, (bw > 0 ? w / bw : 0)
             printf "   CPU %7.3f s", c
             if (bc > 0) printf " = %6.2f x tcpdump", c / bc
             print "" }'
