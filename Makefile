@@ -21,7 +21,7 @@ test:
 	@if command -v cargo-deny >/dev/null 2>&1; then cargo deny check; else echo 'cargo-deny is not installed: skipped'; fi
 
 bench: setup
-	cargo bench --locked
+	cargo bench --locked --bench stages --bench recognition
 	@bash scripts/bench.sh
 
 clean:
