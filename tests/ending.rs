@@ -2,6 +2,11 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/rewrite.rs"]
+mod rewrite;
+#[path = "common/talk.rs"]
+mod talk;
+
 use portproof::capture::{Block, CaptureError, Dropped, FrameRef, Source};
 use portproof::packet::{LinkType, Time};
 use portproof::pipeline::{Board, Control, Event, Observer, Options, watch_live};
@@ -11,11 +16,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// RFC 1035: a question for the address of example.com, and its answer.
-const QUESTION: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01";
-const ANSWER: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01\
-\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x01";
+use talk::{ANSWER, QUESTION, datagram};
 
 /// Flows that are decided before the stop; each has one packet more after it.
 const BEFORE: u16 = 10;
@@ -91,18 +92,6 @@ impl Drop for Interface {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::SeqCst);
     }
-}
-
-/// The datagram of this number between ports of 10.0.0.1 and 10.0.0.2.
-fn datagram(number: u16, [from, to]: [(u8, u16); 2], payload: &[u8]) -> Vec<u8> {
-    let udp = 8 + payload.len() as u16;
-    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
-    frame.extend((20 + udp).to_be_bytes());
-    frame.extend(number.to_be_bytes());
-    frame.extend([0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
-    frame.extend([from.1, to.1, udp, 0].iter().flat_map(|word| word.to_be_bytes()));
-    frame.extend(payload);
-    frame
 }
 
 /// Stops the run when it has heard of all flows, and then hears nothing more until the capture is closed.

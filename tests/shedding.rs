@@ -2,51 +2,34 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
-use portproof::capture::CaptureFile;
+#[path = "common/rewrite.rs"]
+mod rewrite;
+#[path = "common/talk.rs"]
+mod talk;
+
 use portproof::pipeline::{Board, Control, Event, Observer, Options, watch_live};
 use portproof::registry::Registry;
 use portproof::verdict::FlowRecord;
+use rewrite::Raw;
 use std::collections::BTreeMap;
-use std::io::{self, Cursor};
+use std::io;
 use std::time::Duration;
-
-/// RFC 1035: a question for the address of example.com, and its answer.
-const QUESTION: &[u8] = b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01";
-const ANSWER: &[u8] = b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00\x07example\x03com\x00\x00\x01\x00\x01\
-\xc0\x0c\x00\x01\x00\x01\x00\x00\x0e\x10\x00\x04\xc0\x00\x02\x01";
+use talk::{ANSWER, End, QUESTION, datagram};
 
 /// Packets of one flow that is decided early, per packet of others.
 const BUSY: usize = 255;
 /// Packets of others.
 const OTHERS: usize = 800;
 
-/// A capture in memory: classic pcap with Ethernet, microseconds.
-struct Capture {
-    bytes: Vec<u8>,
-    packets: u64,
-}
+/// A capture of such datagrams, a microsecond apart.
+#[derive(Default)]
+struct Capture(Vec<Raw>);
 
 impl Capture {
-    fn new() -> Self {
-        let words = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, 1];
-        Self { bytes: words.iter().flat_map(|word| word.to_le_bytes()).collect(), packets: 0 }
-    }
-
-    /// A datagram between ports of 10.0.0.1 and 10.0.0.2.
-    fn datagram(&mut self, [from, to]: [(u8, u16); 2], payload: &[u8]) {
-        let (udp, micros) = (8 + payload.len() as u16, self.packets as u32);
-        let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0];
-        frame.extend((20 + udp).to_be_bytes());
-        // Packets with the same number would be the same packet seen again.
-        frame.extend((self.packets as u16).to_be_bytes());
-        frame.extend([0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
-        frame.extend([from.1, to.1, udp, 0].iter().flat_map(|word| word.to_be_bytes()));
-        frame.extend(payload);
-        let len = frame.len() as u32;
-        let header = [1_700_000_000 + micros / 1_000_000, micros % 1_000_000, len, len];
-        self.bytes.extend(header.iter().flat_map(|word| word.to_le_bytes()));
-        self.bytes.extend(frame);
-        self.packets += 1;
+    fn datagram(&mut self, ends: [End; 2], payload: &[u8]) {
+        let data = datagram(self.0.len() as u16, ends, payload);
+        let time = 1_700_000_000_000_000_000 + 1000 * self.0.len() as i64;
+        self.0.push(Raw { time, link: 1, wire: data.len() as u32, data });
     }
 }
 
@@ -74,7 +57,7 @@ impl Observer for Slow {
 
 #[test]
 fn packets_of_decided_flows_go_first() {
-    let mut capture = Capture::new();
+    let mut capture = Capture::default();
     let (client, server) = (|port| (1, port), (2, 53));
     capture.datagram([client(1000), server], QUESTION);
     capture.datagram([server, client(1000)], ANSWER);
@@ -87,8 +70,8 @@ fn packets_of_decided_flows_go_first() {
         }
         (0..BUSY).for_each(|_| capture.datagram([client(1000), server], QUESTION));
     }
-    let sent = capture.packets;
-    let file = CaptureFile::from_reader("test".into(), Box::new(Cursor::new(capture.bytes))).unwrap();
+    let sent = capture.0.len() as u64;
+    let file = rewrite::open(rewrite::pcap(&capture.0, false, false)).unwrap();
     let mut slow = Slow::default();
     let options = Options::default();
     let watched = watch_live(vec![file], &options, Registry::embedded(), &Control::default(), None, &mut slow).unwrap();

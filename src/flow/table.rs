@@ -186,4 +186,24 @@ mod tests {
         assert_eq!((table.find(1, &key(2)), table.find(9, &key(4)), table.find(2, &key(3))), (None, Some(0), Some(1)));
         assert_eq!(table.len(), 2);
     }
+
+    #[test]
+    fn slots_move_across_pieces() {
+        let (mut table, count) = (Table::default(), 2 * PIECE as u16 + 3);
+        for n in 2..2 + count {
+            table.insert(u64::from(n), Slot(key(n)));
+        }
+        // The last three take the first places; the third piece is gone then.
+        for place in 0..3 {
+            assert!(table.remove(place).is_some_and(|slot| slot.0 == key(2 + place as u16)));
+        }
+        assert_eq!((table.len(), table.slots.0.len()), (2 * PIECE, 2));
+        for n in 5..2 + count {
+            let place = table.find(u64::from(n), &key(n)).unwrap();
+            assert!(table.get(place).is_some_and(|slot| slot.0 == key(n)));
+        }
+        assert_eq!(table.find(2, &key(2)), None);
+        table.insert(1, Slot(key(1)));
+        assert_eq!((table.find(1, &key(1)), table.into_slots().count()), (Some(2 * PIECE), 2 * PIECE + 1));
+    }
 }

@@ -79,10 +79,7 @@ pub(super) fn seat(mut ended: Ended, arrivals: &Arrivals, registry: &Registry) -
 
 fn who_serves(ended: &Ended, arrivals: &Arrivals, registry: &Registry) -> (Dir, ServerBy) {
     let flow = &ended.flow;
-    let came = |dir| {
-        let end = (flow.end(dir), flow.key.transport, flow.key.tunnel);
-        arrivals.many(&end)
-    };
+    let came = |dir| arrivals.many(&(flow.end(dir), flow.key.transport, flow.key.tunnel));
     let fan_in = match (came(Dir::Originator), came(Dir::Responder)) {
         (true, false) => Some(Dir::Originator),
         (false, true) => Some(Dir::Responder),

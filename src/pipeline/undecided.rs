@@ -298,8 +298,8 @@ impl Undecided {
     }
 
     /// Whether the exchange was seen whole: both sides spoke, and of TCP both starts and no gap were seen.
-    pub fn complete(&self, transport: Transport) -> bool {
-        match transport {
+    pub fn complete(&self) -> bool {
+        match self.head.transport() {
             Transport::Udp => Dir::BOTH.iter().all(|&dir| self.head.count(dir) > 0),
             Transport::Tcp => Dir::BOTH.iter().all(|&dir| {
                 let stream = self.head.stream(dir).view();
@@ -325,7 +325,7 @@ impl Undecided {
         if self.band.is_none() {
             // Whoever was left out when somebody seemed done is heard now.
             let (mut rest, mut asked) = (ask::expected().union(&self.concerned), self.asked);
-            if self.complete(self.head.transport()) {
+            if self.complete() {
                 let passed_over = if self.skipped { claimed() } else { ProtocolSet::EMPTY };
                 rest = rest.union(&passed_over).union(&ask::heed_end());
                 asked = if ended && !self.at_end { asked.without(&ask::heed_end()) } else { asked };
@@ -355,6 +355,19 @@ fn is_due(n: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_certain_and_done_spares_the_others() {
+        let mut flow = Undecided::new(Transport::Tcp);
+        Dir::BOTH.iter().for_each(|&dir| flow.open(dir, 0));
+        let request = b"GET / HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n";
+        let answer = b"HTTP/1.1 200 OK\r\nServer: test\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
+        let sent = flow.segment(1, Time(0), Dir::Originator, 1, request.len(), request);
+        assert_eq!((sent, flow.asked), (Progress::Open, ProtocolSet::EMPTY), "one payload waits for the next");
+        assert_eq!(flow.segment(2, Time(0), Dir::Responder, 1, answer.len(), answer), Progress::Done);
+        assert!(flow.asked.iter().all(|n| ask::common().contains(n)), "only the common ones are asked");
+        assert_eq!(flow.conclude(false, || ProtocolSet::EMPTY).protocol, Some("http"));
+    }
 
     #[test]
     fn assessments_thin_out() {

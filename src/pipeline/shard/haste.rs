@@ -2,10 +2,8 @@
 
 use super::Shard;
 use super::heads::Heads;
-use super::slot::{Closed, Slot, Stage};
-use crate::flow::Dir;
+use super::slot::{Slot, Stage};
 use crate::verdict::Rows;
-use std::sync::Arc;
 
 impl Shard<'_> {
     /// From now on only what is quick is done. Flows that are forced out, and that whoever watches does not know of, are in
@@ -25,15 +23,14 @@ impl Heads<'_> {
     pub(super) fn give_up(&mut self, slot: &mut Slot) -> bool {
         match std::mem::replace(&mut slot.stage, Stage::Silent) {
             Stage::Silent => slot.flow.bytes != [0, 0],
-            Stage::Open(undecided) if undecided.is_overlooked() => {
-                slot.flow.overlook();
-                true
-            }
             Stage::Open(mut undecided) => {
-                let complete = undecided.complete(slot.flow.key.transport);
-                let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-                let decision = Arc::new(undecided.decide(true));
-                slot.stage = Stage::Closed(Closed { decision, complete, lossy, wanted: false });
+                if undecided.is_overlooked() {
+                    slot.flow.overlook();
+                } else {
+                    let decision = undecided.decide(true);
+                    slot.stage = Stage::Closed(self.closed(&undecided, decision));
+                }
+                self.take_back(undecided);
                 true
             }
             closed @ Stage::Closed(_) => {

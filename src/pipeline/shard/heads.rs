@@ -8,6 +8,7 @@ use crate::pipeline::undecided::Undecided;
 use crate::protocol::{Decision, ProtocolSet};
 use crate::registry::Registry;
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -90,21 +91,28 @@ impl<'a> Heads<'a> {
         undecided.look(ended);
         slot.overhear();
         let Stage::Open(mut undecided) = std::mem::replace(&mut slot.stage, Stage::Silent) else { return };
-        let memory = undecided.memory();
-        self.memory = self.memory.saturating_sub(memory);
         slot.stage = Stage::Closed(self.judge(&mut undecided, &slot.flow.key, ended));
-        if self.spare.len() < SPARE && memory <= SPARE_BYTES {
-            self.spare.push(undecided);
-        }
+        self.take_back(undecided);
     }
 
     /// What the flow is by all assessments.
     pub(super) fn judge(&mut self, undecided: &mut Undecided, key: &FlowKey, ended: bool) -> Closed {
-        let complete = undecided.complete(key.transport);
-        let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
         let decision = undecided.conclude(ended, || self.claimed.of(key));
-        let decision = self.nothing.share(decision);
-        Closed { decision, complete, lossy, wanted: false }
+        self.closed(undecided, decision)
+    }
+
+    pub(super) fn closed(&mut self, undecided: &Undecided, decision: Decision) -> Closed {
+        let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
+        Closed { decision: self.nothing.share(decision), complete: undecided.complete(), lossy, wanted: false }
+    }
+
+    /// Takes a head back that no flow needs any more.
+    pub(super) fn take_back(&mut self, undecided: Box<Undecided>) {
+        let memory = undecided.memory();
+        self.memory = self.memory.saturating_sub(memory);
+        if self.spare.len() < SPARE && memory <= SPARE_BYTES {
+            self.spare.push(undecided);
+        }
     }
 
     /// Frees what waits for another flow.
@@ -123,9 +131,14 @@ impl Nothing {
     const MOST: usize = 4096;
 
     fn share(&mut self, decision: Decision) -> Arc<Decision> {
-        if !decision.says_nothing() || self.0.len() >= Self::MOST {
+        if !decision.says_nothing() {
             return Arc::new(decision);
         }
-        Arc::clone(self.0.entry((decision.excluded, decision.note)).or_insert_with(|| Arc::new(decision)))
+        let full = self.0.len() >= Self::MOST;
+        match self.0.entry((decision.excluded, decision.note)) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(_) if full => Arc::new(decision),
+            Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(decision))),
+        }
     }
 }

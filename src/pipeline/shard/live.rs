@@ -139,3 +139,47 @@ impl<'a> Shard<'a> {
         news.push(Change::Judged(ended, Standing::Decided));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Endpoint, Ip, Payload};
+
+    #[test]
+    fn a_payload_waits_for_the_next_for_a_second() {
+        let end = |last, port| Endpoint { ip: Ip::v4([10, 0, 0, last]), port };
+        // RFC 7296 section 3.1: an IKE_SA_INIT request that proposes nothing but a nonce.
+        let mut request =
+            b"\x11\x22\x33\x44\x55\x66\x77\x88\0\0\0\0\0\0\0\0\x28\x20\x22\x08\0\0\0\0\0\0\0\x40".to_vec();
+        request.extend(b"\0\0\0\x24");
+        request.extend((1..=32).map(|n| n * 7));
+        let packet = Packet {
+            frame: 1,
+            time: Time(0),
+            source: end(1, 40000),
+            destination: end(2, 1197),
+            transport: Transport::Udp,
+            tunnel: None,
+            vlan: None,
+            ip_id: None,
+            duplicate: false,
+            refused: false,
+            tcp: None,
+            wire_len: request.len() as u32,
+            payload: Payload::Block(0..request.len() as u32),
+        };
+        let mut shard = Shard::live(&Options::default(), 1, Registry::embedded());
+        let told = |shard: &mut Shard<'_>, now| -> Vec<&str> {
+            shard.sweep(Time(now), usize::MAX);
+            let judged = |change: &Change| match change {
+                Change::Judged(ended, _) => ended.decision.as_ref().and_then(|decision| decision.protocol),
+                _ => None,
+            };
+            shard.news().0.iter().filter_map(judged).collect()
+        };
+        shard.take(&[(7, packet)], &request);
+        assert!(told(&mut shard, WAIT - 1).is_empty());
+        assert_eq!(told(&mut shard, WAIT), ["ike"]);
+        assert!(told(&mut shard, 2 * WAIT).is_empty());
+    }
+}

@@ -8,6 +8,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 #[derive(Serialize)]
+#[serde(remote = "Counts")]
 struct Frames {
     received: u64,
     classified: u64,
@@ -23,48 +24,12 @@ struct Frames {
     decrypted: u64,
 }
 
-impl From<Counts> for Frames {
-    fn from(counts: Counts) -> Self {
-        let Counts {
-            received,
-            classified,
-            other,
-            malformed,
-            filtered,
-            dropped_queue,
-            dropped_kernel,
-            dropped_interface,
-            truncated,
-            duplicates,
-            decrypted,
-        } = counts;
-        Self {
-            received,
-            classified,
-            other,
-            malformed,
-            filtered,
-            dropped_queue,
-            dropped_kernel,
-            dropped_interface,
-            truncated,
-            duplicates,
-            decrypted,
-        }
-    }
-}
-
 #[derive(Serialize)]
+#[serde(remote = "FragmentCounts")]
 struct Fragments {
     reassembled: u64,
     incomplete: u64,
     overlapping: u64,
-}
-
-impl From<FragmentCounts> for Fragments {
-    fn from(FragmentCounts { reassembled, incomplete, overlapping }: FragmentCounts) -> Self {
-        Self { reassembled, incomplete, overlapping }
-    }
 }
 
 #[derive(Serialize)]
@@ -81,8 +46,10 @@ pub(super) struct SummaryLine<'a> {
     version: &'static str,
     registry: &'a str,
     captures: usize,
-    packets: Frames,
-    fragments: Fragments,
+    #[serde(with = "Frames")]
+    packets: Counts,
+    #[serde(with = "Fragments")]
+    fragments: FragmentCounts,
     /// Tunnels opened, by kind.
     tunnels: BTreeMap<&'static str, u64>,
     flows: u64,
@@ -105,8 +72,8 @@ impl<'a> SummaryLine<'a> {
             version: env!("CARGO_PKG_VERSION"),
             registry: &summary.registry,
             captures: summary.captures.len(),
-            packets: summary.counts.into(),
-            fragments: summary.fragments.into(),
+            packets: summary.counts,
+            fragments: summary.fragments,
             tunnels: summary.tunnels.iter().map(|(kind, opened)| (kind.name(), *opened)).collect(),
             flows: summary.flows,
             evicted: summary.evicted,
