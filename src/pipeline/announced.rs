@@ -289,7 +289,7 @@ fn name(decision: &mut Decision, offer: &Offer, same_hosts: bool, spoke: [bool; 
     let item = |family: &'static Family, text: String| Evidence {
         family,
         bits: family.cap,
-        frames: vec![frame],
+        frames: [frame].into(),
         text: text.into(),
     };
     let mut items = vec![item(&ANNOUNCED, format!("announced by {by}"))];

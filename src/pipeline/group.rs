@@ -37,7 +37,7 @@ pub(super) fn settle(ended: &mut Ended) {
     }
     let Some(decision) = ended.decision_mut() else { return };
     let text = format!("sent to the multicast group of {name}").into();
-    decision.evidence.push(Evidence { family: &GROUP, bits: GROUP.cap, frames: vec![frame], text });
+    decision.evidence.push(Evidence { family: &GROUP, bits: GROUP.cap, frames: [frame].into(), text });
     let odds = decision.odds + GROUP.cap;
     decision.set_odds(name, odds, evidence::sum(&decision.evidence));
 }

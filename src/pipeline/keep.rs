@@ -149,7 +149,7 @@ impl Keeping {
     /// A flow is judged: what was held of it is saved or let go.
     pub(super) fn judged(&mut self, id: Id, flow: &FlowRecord<'_>) {
         if self.wanted.all {
-            for number in flow.decision.iter().flat_map(|d| &d.evidence).flat_map(|e| &e.frames) {
+            for number in flow.decision.iter().flat_map(|d| &d.evidence).flat_map(|e| e.frames.iter()) {
                 self.comments.insert(*number, comment(flow, *number));
             }
             return;

@@ -231,7 +231,7 @@ impl Company {
         } else {
             return;
         };
-        decision.evidence.push(Evidence { family, bits: family.cap, frames: vec![frame], text: text.into() });
+        decision.evidence.push(Evidence { family, bits: family.cap, frames: [frame].into(), text: text.into() });
         let odds = decision.odds + family.cap;
         decision.set_odds(best, odds, protocol::evidence::sum(&decision.evidence));
     }

@@ -111,13 +111,13 @@ impl Pair {
         let Some(decision) = flows.get_mut(&to).and_then(|flow| flow.ended.decision_mut()) else {
             return false;
         };
-        let told = decision.evidence.iter().any(|e| e.family == &MOVED && e.text == text);
+        let told = decision.evidence.iter().any(|e| e.family == &MOVED && e.text.in_words() == text);
         let Some(name) = decision.protocol.or(decision.suspected).filter(|own| !told && Some(*own) == name) else {
             return false;
         };
         let lent = decision.evidence.iter().filter(|e| e.family == &MOVED).map(|e| e.bits).sum::<Bits>();
         let bits = (odds - decision.odds).max(Bits::ZERO).min(MOVED.cap - lent);
-        let frames = vec![self.runs.0.frames.1, self.runs.1.frames.0];
+        let frames = [self.runs.0.frames.1, self.runs.1.frames.0].into();
         decision.evidence.push(Evidence { family: &MOVED, bits, frames, text: text.into() });
         let (odds, sum) = (decision.odds + bits, sum(&decision.evidence));
         decision.set_odds(name, odds, sum);

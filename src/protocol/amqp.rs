@@ -8,7 +8,7 @@
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be32, chain};
 use super::joined::Joined;
-use super::{Bits, Family, text};
+use super::{Bits, Family, counted, text};
 
 /// "AMQP" and a version: over 55 bits. From a client alone it may be a probe.
 static HEADER: Family = Family { id: "amqp.protocol-header", cap: Bits::whole(26) };
@@ -51,9 +51,13 @@ impl Dialogue for Amqp {
         };
         let whole = chain(bytes, 7, measure).unwrap_or(0) - i32::from(bytes.last() != Some(&0xce));
         match whole {
-            1.. => Said::new(role.of(&FRAMES), (whole * 10).min(18), format!("{whole} frames with their end marks"))
-                .unfinished(whole < 2)
-                .into(),
+            1.. => Said::new(
+                role.of(&FRAMES),
+                (whole * 10).min(18),
+                counted!("{whole} frames with their end marks", whole),
+            )
+            .unfinished(whole < 2)
+            .into(),
             _ => Opening::Neutral,
         }
     }

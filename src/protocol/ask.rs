@@ -1,7 +1,7 @@
 //! Whom to ask: the cheap first tests that keep most of [`ALL`] from being asked about a payload.
 
-use super::evidence::goes_along;
-use super::{ALL, Assessment, Protocol, ProtocolSet};
+use super::evidence::COMPANIONS;
+use super::{ALL, Assessment, ProtocolSet, index};
 use crate::flow::{Dir, HeadBuf};
 use crate::packet::{Time, Transport};
 use std::sync::{LazyLock, OnceLock};
@@ -61,11 +61,12 @@ pub fn may_read(datagram: &[u8]) -> ProtocolSet {
 
 /// Per recogniser, who may go along with it in one flow.
 static BESIDE: LazyLock<Vec<ProtocolSet>> = LazyLock::new(|| {
-    let along = |a: &str, b: &str| goes_along(a, b) || goes_along(b, a);
-    let beside = |p: &&dyn Protocol| -> ProtocolSet {
-        ALL.iter().enumerate().filter(|(_, other)| along(p.name(), other.name())).map(|(n, _)| n).collect()
-    };
-    ALL.iter().map(beside).collect()
+    let mut beside = vec![ProtocolSet::EMPTY; ALL.len()];
+    for (a, b) in COMPANIONS.iter().filter_map(|(a, b)| Some((index(a)?, index(b)?))) {
+        beside.get_mut(a).into_iter().for_each(|set| set.insert(b));
+        beside.get_mut(b).into_iter().for_each(|set| set.insert(a));
+    }
+    beside
 });
 
 /// Who may go along with the recogniser at this place in [`ALL`].
@@ -148,7 +149,7 @@ pub fn heed_end() -> ProtocolSet {
 mod tests {
     use super::*;
     use crate::flow::{Dir, Stream};
-    use crate::protocol::{index, replay};
+    use crate::protocol::replay;
 
     #[test]
     fn protocols_of_one_transport_are_strangers_to_the_other() {

@@ -53,7 +53,7 @@ impl Protocol for Bfd {
             finding.evidence.push(item(&SESSION, 4 * (reading.hits.len() as i32 - 1), reading.frames(|_| true), text));
         }
         if let Some((a, b)) = reading.answer(Packet::is_answered_by) {
-            let frames = vec![a.datagram.frame, b.datagram.frame];
+            let frames = [a.datagram.frame, b.datagram.frame];
             finding.evidence.push(item(&ANSWER, 12, frames, "the other side repeats the discriminator"));
         }
         Assessment::Recognised(finding)

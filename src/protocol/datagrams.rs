@@ -1,9 +1,8 @@
 //! What recognisers of datagram protocols have in common: reading the kept datagrams of a head with one reader.
 
-use super::{Assessment, Bits, Evidence, Family, Finding};
+use super::{Assessment, Bits, Evidence, Family, Finding, Frames, Sentence};
 use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
-use std::borrow::Cow;
 
 /// A side is given up after so many datagrams of which the reader could read none, when the other side did no better.
 const HOPELESS: u64 = 4;
@@ -106,7 +105,7 @@ impl<'a, T> Reading<'a, T> {
     }
 
     /// The frames of the first readable datagrams that satisfy `wanted`.
-    pub(super) fn frames(&self, wanted: impl Fn(&T) -> bool) -> Vec<u64> {
+    pub(super) fn frames(&self, wanted: impl Fn(&T) -> bool) -> Frames {
         self.hits.iter().filter(|h| wanted(&h.message)).map(|h| h.datagram.frame).take(NAMED).collect()
     }
 }
@@ -115,10 +114,10 @@ impl<'a, T> Reading<'a, T> {
 pub(super) fn item(
     family: &'static Family,
     bits: i32,
-    frames: Vec<u64>,
-    text: impl Into<Cow<'static, str>>,
+    frames: impl Into<Frames>,
+    text: impl Into<Sentence>,
 ) -> Evidence {
-    Evidence { family, bits: Bits::whole(bits), frames, text: text.into() }
+    Evidence { family, bits: Bits::whole(bits), frames: frames.into(), text: text.into() }
 }
 
 /// What the messages of a protocol with self-contained datagrams prove: by their form, and by answering each other.
@@ -150,7 +149,7 @@ pub(super) fn judge<T>(reading: &Reading<'_, T>, shape: &Shape, answers: impl Fn
     let form = item(shape.message, shape.first + further * shape.further, reading.frames(|_| true), shape.form);
     let mut finding = Finding { evidence: vec![form], spoke: reading.spoke(), ..Finding::default() };
     if let Some((query, reply)) = reading.answer(answers) {
-        let frames = vec![query.datagram.frame, reply.datagram.frame];
+        let frames = [query.datagram.frame, reply.datagram.frame];
         finding.evidence.push(item(shape.answer, shape.answered, frames, shape.link));
         finding.server = Some(reply.datagram.dir);
         finding.settled = reading.misses == [0; 2] && finding.bits() >= CERTAIN;

@@ -14,7 +14,7 @@ use super::datagrams::{self, Shape};
 use super::dialogue::{self, Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain, le16};
 use super::joined::Joined;
-use super::{Assessment, Bits, Family, Protocol};
+use super::{Assessment, Bits, Family, Protocol, counted};
 use crate::flow::Head;
 use crate::packet::Transport;
 
@@ -103,7 +103,7 @@ impl Dialogue for OverTcp {
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         match chain(bytes, 16, |b| header(b).filter(|(kind, _)| matches!(kind, 0 | 2 | 3 | 11..=19)).map(|(_, n)| n)) {
             Some(count @ 1..) => {
-                Said::new(role.of(&MIDDLE), (count * 10).min(14), format!("{count} headers chain to the end"))
+                Said::new(role.of(&MIDDLE), (count * 10).min(14), counted!("{count} headers chain to the end", count))
                     .unfinished(count < 2)
                     .into()
             }

@@ -109,7 +109,6 @@ impl Decision {
     fn shrink(&mut self) {
         let rivals = self.rivals.iter_mut().map(|r| &mut r.evidence);
         for evidence in rivals.chain(std::iter::once(&mut self.evidence)) {
-            evidence.iter_mut().for_each(|e| e.frames.shrink_to_fit());
             evidence.shrink_to_fit();
         }
         self.rivals.shrink_to_fit();

@@ -8,9 +8,10 @@
 
 use super::announce::Reader;
 use super::joined::Joined;
-use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
+use super::{Assessment, Bits, Evidence, Family, Finding, Protocol, Sentence};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
+use arrayvec::ArrayVec;
 use std::borrow::Cow;
 
 /// What the server answers is not the protocol that the client spoke.
@@ -73,65 +74,64 @@ pub(super) enum Opening {
     /// Nothing against the protocol, and nothing for it.
     Neutral,
     /// This protocol.
-    Spoken(Box<Said>),
+    Spoken(Said),
 }
 
-/// What a side said.
+/// What a side said. It is handed on often, so it lies behind a pointer, and everything in one piece.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Said(Box<Parts>);
+
+/// Parts of what a side said.
+#[derive(Debug, Default)]
+struct Parts {
     /// With the place of the first byte instead of the frame.
-    evidence: Vec<Evidence>,
+    evidence: ArrayVec<Evidence, 3>,
     variant: Option<Cow<'static, str>>,
-    details: Vec<(&'static str, String)>,
+    details: ArrayVec<(&'static str, String), 3>,
     unfinished: bool,
 }
 
 impl Said {
     /// `bits` of evidence, seen in the first byte of the direction.
-    pub(super) fn new(family: &'static Family, bits: i32, text: impl Into<Cow<'static, str>>) -> Self {
-        let said = Self { evidence: Vec::with_capacity(2), variant: None, details: Vec::new(), unfinished: false };
-        said.and(family, bits, 0, text)
+    pub(super) fn new(family: &'static Family, bits: i32, text: impl Into<Sentence>) -> Self {
+        Self(Box::default()).and(family, bits, 0, text)
     }
 
-    /// More evidence, of another family, seen at byte `offset`.
-    pub(super) fn and(
-        mut self,
-        family: &'static Family,
-        bits: i32,
-        offset: usize,
-        text: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        let (bits, frames) = (Bits::whole(bits), vec![offset as u64]);
-        self.evidence.push(Evidence { family, bits, frames, text: text.into() });
+    /// More evidence, of another family, seen at byte `offset`; there is room for three items.
+    pub(super) fn and(mut self, family: &'static Family, bits: i32, offset: usize, text: impl Into<Sentence>) -> Self {
+        let (bits, frames) = (Bits::whole(bits), [offset as u64].into());
+        let added = self.0.evidence.try_push(Evidence { family, bits, frames, text: text.into() });
+        debug_assert!(added.is_ok(), "no room for {}", family.id);
         self
     }
 
     /// The protocol's form.
     pub(super) fn variant(mut self, variant: impl Into<Cow<'static, str>>) -> Self {
-        self.variant = Some(variant.into());
+        self.0.variant = Some(variant.into());
         self
     }
 
-    /// A fact worth showing, if there is one. Bytes that are no UTF-8 are replaced.
+    /// A fact worth showing, if there is one; there is room for three. Bytes that are no UTF-8 are replaced.
     pub(super) fn detail(mut self, name: &'static str, value: Option<&[u8]>) -> Self {
         if let Some(value) = value.filter(|v| !v.is_empty()) {
             let text =
                 std::str::from_utf8(value).map_or_else(|_| String::from_utf8_lossy(value).into_owned(), str::to_owned);
-            self.details.push((name, text));
+            let added = self.0.details.try_push((name, text));
+            debug_assert!(added.is_ok(), "no room for {name}");
         }
         self
     }
 
     /// More bytes of this side may say more.
     pub(super) fn unfinished(mut self, unfinished: bool) -> Self {
-        self.unfinished = unfinished;
+        self.0.unfinished = unfinished;
         self
     }
 }
 
 impl From<Said> for Opening {
     fn from(said: Said) -> Self {
-        Self::Spoken(Box::new(said))
+        Self::Spoken(said)
     }
 }
 
@@ -145,7 +145,7 @@ impl Opening {
         match self {
             Self::Short => false,
             Self::Foreign | Self::Neutral => true,
-            Self::Spoken(said) => !said.unfinished,
+            Self::Spoken(said) => !said.0.unfinished,
         }
     }
 }
@@ -234,38 +234,35 @@ fn find(asked: Opening, answered: Opening, client: Stream<'_>, server: Stream<'_
     let settled = asked.is_decided() && answered.is_decided();
     let against = matches!(answered, Opening::Foreign) && server.start_seen();
     let mut finding = Finding { settled, ..Finding::default() };
+    let said = [asked, answered].map(|opening| match opening {
+        Opening::Spoken(Said(parts)) => Some(parts),
+        _ => None,
+    });
+    let count = |of: fn(&Parts) -> usize| said.iter().flatten().map(|parts| of(parts)).sum::<usize>();
+    finding.evidence.reserve_exact(count(|parts| parts.evidence.len()) + usize::from(against));
+    finding.details.reserve_exact(count(|parts| parts.details.len()));
     // The server's form decides, so its variant comes last.
-    for (opening, stream, dir) in [(asked, client, serves.other()), (answered, server, serves)] {
-        let Opening::Spoken(said) = opening else { continue };
+    for (parts, (stream, dir)) in said.into_iter().zip([(client, serves.other()), (server, serves)]) {
+        let Some(parts) = parts else { continue };
         *dir.of_mut(&mut finding.spoke) = true;
-        let mut said = *said;
-        for item in &mut said.evidence {
-            let frame = |place: u64| stream.origin(place as usize).map(|(frame, _)| frame);
-            item.frames.retain_mut(|place| {
-                frame(*place).is_some_and(|frame| {
-                    *place = frame;
-                    true
-                })
-            });
-        }
-        finding.variant = said.variant.or(finding.variant);
-        add(&mut finding.details, said.details);
-        add(&mut finding.evidence, said.evidence);
+        finding.variant = parts.variant.or(finding.variant);
+        finding.details.extend(parts.details);
+        finding.evidence.extend(parts.evidence.into_iter().map(|mut item| {
+            let origins = item.frames.iter().filter_map(|place| stream.origin(*place as usize));
+            item.frames = origins.map(|(frame, _)| frame).collect();
+            item
+        }));
     }
     if let Some((frame, _)) = server.origin(0).filter(|_| against) {
         let text = "the server's answer is something else".into();
-        finding.evidence.push(Evidence { family: &FOREIGN_ANSWER, bits: Bits::whole(-10), frames: vec![frame], text });
+        finding.evidence.push(Evidence {
+            family: &FOREIGN_ANSWER,
+            bits: Bits::whole(-10),
+            frames: [frame].into(),
+            text,
+        });
     }
     finding
-}
-
-/// Appends, without copying where there was nothing.
-fn add<T>(list: &mut Vec<T>, mut more: Vec<T>) {
-    if list.is_empty() {
-        *list = more;
-    } else {
-        list.append(&mut more);
-    }
 }
 
 #[cfg(test)]

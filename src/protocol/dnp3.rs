@@ -7,7 +7,7 @@
 use super::datagrams::{self, Shape};
 use super::dialogue::{self, Dialogue, Opening, Said};
 use super::framing::{chain, le16};
-use super::{Assessment, Bits, Family, Protocol};
+use super::{Assessment, Bits, Family, Protocol, counted};
 use crate::flow::Head;
 use crate::packet::Transport;
 
@@ -89,7 +89,8 @@ fn frames(bytes: &[u8], family: &'static Family, cap: i32) -> Opening {
         None => Opening::Foreign,
         Some(0) => Opening::Short,
         Some(count) => {
-            Said::new(family, (14 + count * 8).min(cap), format!("{count} link headers with the right CRC")).into()
+            Said::new(family, (14 + count * 8).min(cap), counted!("{count} link headers with the right CRC", count))
+                .into()
         }
     }
 }

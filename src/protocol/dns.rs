@@ -3,7 +3,7 @@
 //! Also the judgement that mDNS, LLMNR and the NetBIOS name service share, whose messages have the same format.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::dns::{Dialect, HEADER_LEN, Message};
@@ -95,7 +95,7 @@ pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Ass
     };
     let both = reading.both();
     if let Some((query, reply)) = reading.answer(Message::is_answered_by) {
-        let frames = vec![query.datagram.frame, reply.datagram.frame];
+        let frames = [query.datagram.frame, reply.datagram.frame];
         finding.evidence.push(item(weights.answer, 14, frames, "the response echoes the query's ID and question"));
         finding.server = Some(reply.datagram.dir);
         finding.settled = reading.misses == [0; 2];
@@ -134,7 +134,7 @@ pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> 
     }
     let spoke = messages.map(|m| m.is_some());
     let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
-    let frames: Vec<u64> = Dir::BOTH.into_iter().filter(|d| *d.of(&spoke)).filter_map(frame).collect();
+    let frames: Frames = Dir::BOTH.into_iter().filter(|d| *d.of(&spoke)).filter_map(frame).collect();
     let text = "a length, then a message that ends with it: header, names, types and counts";
     let mut finding = Finding {
         evidence: vec![item(weights.message, weights.first, frames.clone(), text)],

@@ -1,7 +1,7 @@
 //! DTLS 1.0 to 1.3, and the version before 1.0 that Cisco's VPN clients use.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::wire::dtls::{Hello, Records, Version, hello};
 
@@ -67,7 +67,7 @@ impl Protocol for Dtls {
             finding.evidence.push(item(
                 &HELLO,
                 10,
-                vec![hit.datagram.frame],
+                [hit.datagram.frame],
                 "a hello whose fields and extensions fill it",
             ));
             name = name.or_else(|| read.server_name.clone());
@@ -76,7 +76,8 @@ impl Protocol for Dtls {
             }
         }
         if reading.both() {
-            let frames = Dir::BOTH.iter().filter_map(|d| reading.by(*d).next()).map(|h| h.datagram.frame).collect();
+            let frames: Frames =
+                Dir::BOTH.iter().filter_map(|d| reading.by(*d).next()).map(|h| h.datagram.frame).collect();
             finding.evidence.push(item(&BOTH, 10, frames, "both sides send DTLS records"));
         }
         let counted = Dir::BOTH.map(|dir| {

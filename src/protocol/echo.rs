@@ -2,7 +2,7 @@
 
 use super::datagrams::item;
 use super::dialogue::{self, Dialogue, Opening, Said};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::Head;
 use crate::packet::Transport;
 
@@ -64,10 +64,9 @@ fn over_udp(head: &Head<'_>) -> Assessment {
     if same < 32 || !enough {
         return Assessment::NotNow;
     }
-    frames.truncate(4);
     let text = "the server sends back each datagram of the client";
     Assessment::Recognised(Finding {
-        evidence: vec![item(&ECHO, 16, frames, text)],
+        evidence: vec![item(&ECHO, 16, frames.into_iter().take(4).collect::<Frames>(), text)],
         server: Some(client.other()),
         spoke: [true; 2],
         ..Finding::default()

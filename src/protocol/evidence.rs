@@ -8,7 +8,7 @@
 //! The posterior odds of a candidate are 2^(prior + sum) against everything else, the best competitor included. The prior
 //! is the same for every protocol and every port; the registry's claim never enters.
 
-use std::borrow::Cow;
+use super::sentence::{Frames, Sentence};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -79,20 +79,21 @@ pub struct Evidence {
     /// Its weight before the cap.
     pub bits: Bits,
     /// The frames it was seen in; the first few are enough.
-    pub frames: Vec<u64>,
+    pub frames: Frames,
     /// A plain sentence without a full stop: what was seen.
-    pub text: Cow<'static, str>,
+    pub text: Sentence,
 }
 
 /// Sums evidence, each family up to its cap.
 pub fn sum(evidence: &[Evidence]) -> Bits {
-    let first_of_family = |n: usize, e: &Evidence| evidence.iter().take(n).all(|other| other.family.id != e.family.id);
+    let first_of_family =
+        |n: usize, e: &Evidence| evidence.iter().take(n).all(|other| !std::ptr::eq(other.family, e.family));
     evidence
         .iter()
         .enumerate()
         .filter(|(n, e)| first_of_family(*n, e))
         .map(|(_, e)| {
-            let together: Bits = evidence.iter().filter(|o| o.family.id == e.family.id).map(|o| o.bits).sum();
+            let together: Bits = evidence.iter().filter(|o| std::ptr::eq(o.family, e.family)).map(|o| o.bits).sum();
             together.min(e.family.cap)
         })
         .sum()
@@ -143,7 +144,7 @@ pub fn probability(odds: Bits) -> f64 {
 }
 
 /// A protocol that goes along in flows of another: seen beside it, it is part of the answer and no competitor.
-const COMPANIONS: &[(&str, &str)] = &[
+pub(super) const COMPANIONS: &[(&str, &str)] = &[
     ("ike", "esp-in-udp"),
     ("ike", "esp-in-tcp"),
     ("stun", "rtp"),
@@ -220,7 +221,7 @@ mod tests {
     static B: Family = Family { id: "test.b", cap: Bits::whole(20) };
 
     fn item(family: &'static Family, bits: i32) -> Evidence {
-        Evidence { family, bits: Bits::whole(bits), frames: vec![1], text: "seen".into() }
+        Evidence { family, bits: Bits::whole(bits), frames: [1].into(), text: "seen".into() }
     }
 
     #[test]

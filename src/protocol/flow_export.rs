@@ -30,7 +30,7 @@ pub(super) fn assess(
         (i64::from(h.message.seconds) - h.datagram.time.0 / 1_000_000_000).abs() < 86_400
     };
     if let Some(hit) = reading.hits.iter().find(near) {
-        finding.evidence.push(item(clock, 8, vec![hit.datagram.frame], "the export time is that of the capture's day"));
+        finding.evidence.push(item(clock, 8, [hit.datagram.frame], "the export time is that of the capture's day"));
     }
     let pairs = reading.hits.iter().zip(reading.hits.iter().skip(1));
     let steps = pairs.map(|(a, b)| b.message.sequence.wrapping_sub(a.message.sequence)).collect::<Vec<_>>();

@@ -2,7 +2,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::joined::Joined;
-use super::{Bits, Family, announce, text};
+use super::{Bits, Family, announce, counted, text};
 use crate::wire::ftp::DataPort;
 
 /// A greeting with a reply code; SMTP's looks alike. With the word FTP in it nothing else does.
@@ -48,7 +48,7 @@ impl Dialogue for Ftp {
             return Opening::Foreign;
         }
         let named = text::contains(greeting, b"FTP");
-        let said = Said::new(&GREETING, if named { 20 } else { 8 }, format!("server greets with code {code}"))
+        let said = Said::new(&GREETING, if named { 20 } else { 8 }, counted!("server greets with code {code}", code))
             .detail("greeting", Some(greeting));
         let commanded = matches!(self.client(client), Opening::Spoken(_));
         let replies = text::lines(bytes).skip(1).filter_map(|l| l.get(..4));

@@ -1,7 +1,7 @@
 //! Gopher: one line of selector, a menu of lines with type, text, selector, host and port (RFC 1436 section 3.9).
 
 use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family, text};
+use super::{Bits, Family, counted, text};
 
 /// Each menu line has a type of a short list, three tabs and a port in digits: rare by chance and in other protocols.
 static MENU: Family = Family { id: "gopher.menu", cap: Bits::whole(30) };
@@ -33,7 +33,7 @@ impl Dialogue for Gopher {
         match lines().count() as i32 {
             0 if bytes.len() > 512 || !text::is_text(bytes) => Opening::Foreign,
             0 => Opening::Short,
-            count => Said::new(&MENU, 6 + count * 10, format!("the first {count} lines are of a Gopher menu"))
+            count => Said::new(&MENU, 6 + count * 10, counted!("the first {count} lines are of a Gopher menu", count))
                 .unfinished(count < 3)
                 .into(),
         }

@@ -2,7 +2,8 @@
 
 use super::dialogue::{Dialogue, Opening, Said};
 use super::text::{self, Start};
-use super::{Bits, Family, tls};
+use super::{Bits, Family, Sentence, counted, tls};
+use std::fmt;
 
 /// "METHOD target HTTP/1.x" is over 80 bits by chance. Anybody can send a request to anything, so it stays below certain.
 static REQUEST: Family = Family { id: "http.request", cap: Bits::whole(24) };
@@ -82,7 +83,7 @@ impl Dialogue for Http {
                 }
                 let ([server], whole) = text::fields(bytes, ["Server"]);
                 let unfinished = if code == 400 { bytes.len() < 1024 } else { !whole && bytes.len() < 2048 };
-                Said::new(&STATUS, 32, format!("status line with code {code}"))
+                Said::new(&STATUS, 32, counted!("status line with code {code}", code))
                     .variant(if *minor == b'0' { "1.0" } else { "1.1" })
                     .detail("server", server)
                     .unfinished(unfinished)
@@ -139,11 +140,17 @@ fn part_of_request(bytes: &[u8]) -> Opening {
     }
 }
 
+/// Says which of [`METHODS`] a request has.
+fn name_method([place, ..]: &[u64; 3], out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(out, "request line with method {}", METHODS.get(*place as usize).unwrap_or(&"unknown"))
+}
+
 fn request(bytes: &[u8]) -> Option<Said> {
     let (line, _) = text::line(bytes)?;
-    let (method, rest) = text::word(line).filter(|(method, _)| is_method(method))?;
+    let (method, rest) = text::word(line)?;
+    let place = METHODS.iter().position(|m| m.as_bytes() == method)?;
     let said = match rest.strip_suffix(b" HTTP/1.0").or(rest.strip_suffix(b" HTTP/1.1")) {
-        Some(_) => Said::new(&REQUEST, 24, ["request line with method ", &String::from_utf8_lossy(method)].concat()),
+        Some(_) => Said::new(&REQUEST, 24, Sentence::Counted([place as u64, 0, 0], name_method)),
         // HTTP/0.9 (RFC 1945 section 5): no version, no headers.
         None if method == b"GET" && rest.starts_with(b" /") && !text::contains(rest, b" HTTP/") => {
             return Some(Said::new(&REQUEST, 10, "request line of HTTP/0.9").variant("0.9"));

@@ -4,7 +4,7 @@
 //! message decides. Where it comes from or goes to does not matter. ESP may follow on the same flow, so a finding is never
 //! settled.
 
-use super::{Assessment, Bits, Evidence, Family, Finding, Protocol, link};
+use super::{Assessment, Bits, Evidence, Family, Finding, Frames, Protocol, counted, link};
 use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
 use crate::wire::esp::Encapsulated;
@@ -50,11 +50,11 @@ fn cut_spi(d: &Datagram<'_>) -> Option<[u8; 8]> {
 }
 
 /// Frames in which both sides name the same initiator SPI behind the Non-ESP Marker, where nothing more is visible.
-pub(super) fn cut_echo(head: &Head<'_>) -> Option<Vec<u64>> {
+pub(super) fn cut_echo(head: &Head<'_>) -> Option<Frames> {
     let named = |dir| head.sent_by(dir).filter_map(|d| Some((d.frame, cut_spi(&d)?)));
     named(Dir::Originator).find_map(|(frame, spi)| {
         let (other, _) = named(Dir::Responder).find(|(_, other)| *other == spi)?;
-        Some(vec![frame, other])
+        Some([frame, other].into())
     })
 }
 
@@ -151,16 +151,16 @@ fn evidence(messages: &[Seen<'_>]) -> Vec<Evidence> {
         Chain::Exact(count) if count > 0 => Some(count),
         _ => None,
     }) {
-        let text = format!("the chain of {count} payload(s) ends exactly where the message ends");
+        let text = counted!("the chain of {count} payload(s) ends exactly where the message ends", count);
         let exact = |s: &Seen<'_>| matches!(s.1.chain(), Chain::Exact(1..));
-        evidence.push(Evidence { family: &CHAIN, bits: CHAIN.cap, frames: frames(&exact), text: text.into() });
+        evidence.push(Evidence { family: &CHAIN, bits: CHAIN.cap, frames: frames(&exact), text });
     } else if messages.iter().all(|(_, m, _)| m.chain() == Chain::Broken) {
         let text = "the chain of payloads does not fill the message".into();
         evidence.push(Evidence { family: &BROKEN, bits: Bits::whole(-14), frames: frames(&|_| true), text });
     }
     if let Some((a, b)) = echo(messages) {
         let text = "both sides name the same initiator SPI".into();
-        evidence.push(Evidence { family: &ECHO, bits: ECHO.cap, frames: vec![a, b], text });
+        evidence.push(Evidence { family: &ECHO, bits: ECHO.cap, frames: [a, b].into(), text });
     }
     let known = |s: &Seen<'_>| s.1.vendor_ids().find_map(ike::vendor);
     if let Some(name) = messages.iter().find_map(known) {

@@ -1,7 +1,7 @@
 //! iperf3: its TCP control connection, and the UDP data of a test.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 use crate::wire::iperf3::{Data, is_greeting};
@@ -76,7 +76,7 @@ impl Protocol for Iperf3 {
         }
         let both = greetings.iter().any(|g| g.0 == Dir::Originator) && greetings.iter().any(|g| g.0 == Dir::Responder);
         if !greetings.is_empty() {
-            let frames = greetings.iter().map(|g| g.1).take(4).collect();
+            let frames: Frames = greetings.iter().map(|g| g.1).take(4).collect();
             let bits = if both { 12 } else { 6 };
             finding.evidence.push(item(&GREETING, bits, frames, "the word that opens an iperf3 stream"));
             finding.server = greetings.first().map(|g| g.0.other());
@@ -99,7 +99,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
     if !legal(text) {
         return Assessment::Excluded;
     }
-    let frames: Vec<u64> = [client, server].iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
+    let frames: Frames = [client, server].iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
     let mut finding = Finding { server: Some(Dir::Responder), spoke: [true, false], ..Finding::default() };
     finding.evidence.push(item(
         &COOKIE,

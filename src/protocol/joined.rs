@@ -1,7 +1,7 @@
 //! What a stream shows that was joined in the middle: messages whose headers and lengths chain to its very end.
 
 use super::dialogue::{Opening, Role, Said};
-use super::{Bits, Family};
+use super::{Bits, Family, counted};
 use crate::flow::Stream;
 use std::ops::Deref;
 
@@ -87,8 +87,8 @@ pub(super) fn opening(chain: Option<Chain>, families: &'static [Family; 2], role
     let Some(Chain { offset, count, bits }) = chain else { return Opening::Neutral };
     let family = role.of(families);
     let text = match count {
-        1 => format!("a message from byte {offset} ends where the side's last segment does"),
-        _ => format!("{count} messages with their lengths chain from byte {offset} to the end"),
+        1 => counted!("a message from byte {offset} ends where the side's last segment does", offset),
+        _ => counted!("{count} messages with their lengths chain from byte {offset} to the end", count, offset),
     };
     let enough = Bits::whole(bits) >= family.cap && offset == 0;
     Said::new(family, bits.min(family.cap.as_f64() as i32), text).unfinished(!enough).into()

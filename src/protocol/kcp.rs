@@ -44,7 +44,7 @@ impl Protocol for Kcp {
             ..Finding::default()
         };
         if let Some((push, ack)) = reading.answer(Packet::is_acknowledged_by) {
-            let frames = vec![push.datagram.frame, ack.datagram.frame];
+            let frames = [push.datagram.frame, ack.datagram.frame];
             let text = "the other side acknowledges a segment by its number and time stamp";
             finding.evidence.push(item(&ACKNOWLEDGED, 20, frames, text));
             finding.settled = reading.misses == [0; 2] && finding.bits() >= datagrams::CERTAIN;

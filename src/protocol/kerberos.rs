@@ -1,7 +1,7 @@
 //! Kerberos V5 over UDP and, with a length in front, over TCP.
 
 use super::datagrams::{self, Shape, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 use crate::wire::kerberos::Kerberos as Message;
@@ -57,7 +57,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         let length = u32::from_be_bytes(*length) as usize;
         Message::new(rest.get(..length).unwrap_or(rest), length)
     });
-    let frames: Vec<u64> = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
+    let frames: Frames = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
     let spoke = messages.map(|m| m.is_some());
     if spoke == [false; 2] {
         let foreign = streams.iter().any(|s| s.bytes().first().is_some_and(|b| *b != 0) || s.bytes().len() > 64);

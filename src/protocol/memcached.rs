@@ -1,7 +1,7 @@
 //! memcached: over UDP with a frame in front of the text, over TCP the text alone.
 
 use super::datagrams::{self, Shape, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 use crate::wire::memcached::{MemcachedUdp as Message, is_answer, is_command};
@@ -63,7 +63,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         let foreign = client.bytes().len() > 10 || (server.bytes().len() > 64 && !client.bytes().is_empty());
         return if foreign { Assessment::Excluded } else { Assessment::NotNow };
     }
-    let frame = |s: crate::flow::Stream<'_>| s.origin(0).map(|(frame, _)| frame).into_iter().collect::<Vec<_>>();
+    let frame = |s: crate::flow::Stream<'_>| s.origin(0).map(|(frame, _)| frame).into_iter().collect::<Frames>();
     let mut finding = Finding { spoke: [true, says], server: Some(Dir::Responder), ..Finding::default() };
     finding.evidence.push(item(&COMMAND, 8, frame(client), "the client's first line is a command of memcached"));
     if says {

@@ -112,6 +112,7 @@ mod rtp;
 mod rtps;
 mod rtsp;
 mod s7comm;
+pub mod sentence;
 mod set;
 mod sflow;
 mod sip;
@@ -149,6 +150,8 @@ mod zabbix;
 
 pub use decide::{Decision, FULLY_ENCRYPTED, Rival};
 pub use evidence::{Band, Bits, Evidence, Family};
+use sentence::counted;
+pub use sentence::{Frames, Sentence};
 pub use set::ProtocolSet;
 
 use crate::flow::{Dir, Head};

@@ -8,7 +8,7 @@
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, chain};
 use super::joined::Joined;
-use super::{Bits, Family};
+use super::{Bits, Family, counted};
 
 /// Protocol zero, a length that fits the function: 35 bits. Zeros and small numbers are common, so little counts.
 static REQUEST: Family = Family { id: "modbus.request", cap: Bits::whole(14) };
@@ -26,9 +26,11 @@ impl Dialogue for Modbus {
         match chain(bytes, 8, |b| adu(b, true)) {
             None => Opening::Foreign,
             Some(0) => plausible(bytes),
-            Some(n) => Said::new(&REQUEST, 10 + (n - 1) * 2, format!("{n} requests whose lengths fit their functions"))
-                .unfinished(n < 3 && bytes.len() < 256)
-                .into(),
+            Some(n) => {
+                Said::new(&REQUEST, 10 + (n - 1) * 2, counted!("{n} requests whose lengths fit their functions", n))
+                    .unfinished(n < 3 && bytes.len() < 256)
+                    .into()
+            }
         }
     }
 
@@ -55,7 +57,7 @@ impl Dialogue for Modbus {
                     n => Said::new(
                         &ECHO,
                         10 + n * 3 + distinct,
-                        format!("{n} responses repeat the requests' transaction, unit and function"),
+                        counted!("{n} responses repeat the requests' transaction, unit and function", n),
                     )
                     .unfinished(n < 4 && bytes.len() < 256)
                     .into(),
@@ -69,7 +71,7 @@ impl Dialogue for Modbus {
         let count = chain(bytes, 8, |b| adu(b, false))
             .filter(|count| *count > 0 && role == Role::Server && alike(bytes, other));
         Opening::or_foreign(count.map(|count| {
-            let text = format!("{count} responses of the unit and function of the requests");
+            let text = counted!("{count} responses of the unit and function of the requests", count);
             Said::new(&RESPONSES, (4 + 4 * count).min(10), text)
         }))
     }

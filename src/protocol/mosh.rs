@@ -85,7 +85,7 @@ impl Protocol for Mosh {
         };
         let first = |dir: Dir| reading.by(dir).next().filter(|h| h.datagram.nth == 0 && h.message.sequence == 0);
         if let [Some(a), Some(b)] = Dir::BOTH.map(first) {
-            let frames = vec![a.datagram.frame, b.datagram.frame];
+            let frames = [a.datagram.frame, b.datagram.frame];
             finding.evidence.push(item(&START, 8, frames, "both sides count from zero"));
         }
         Assessment::Recognised(finding)

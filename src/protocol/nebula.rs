@@ -1,7 +1,7 @@
 //! Nebula, the overlay network: its handshake, and the counters of its messages.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::wire::nebula::Nebula as Packet;
 
@@ -54,7 +54,7 @@ impl Protocol for Nebula {
             finding.evidence.push(item(&HANDSHAKE, 18, reading.frames(first), text));
         }
         if let Some((query, reply)) = reading.answer(|q, r| first(q) && r.kind == 0 && r.counter == 2) {
-            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            let frames = [query.datagram.frame, reply.datagram.frame];
             finding.evidence.push(item(&REPLY, 12, frames, "the handshake is answered with counter two and an index"));
             finding.server = Some(reply.datagram.dir);
         }
@@ -74,7 +74,8 @@ impl Protocol for Nebula {
             let text = "messages to one index per direction count their 64-bit counter";
             finding.evidence.push(item(&COUNTER, 8 + 2 * (a + b), frames, text));
             if a > 0 && b > 0 && index_a != index_b {
-                let frames = Dir::BOTH.iter().filter_map(|d| reading.by(*d).next()).map(|h| h.datagram.frame).collect();
+                let frames: Frames =
+                    Dir::BOTH.iter().filter_map(|d| reading.by(*d).next()).map(|h| h.datagram.frame).collect();
                 finding.evidence.push(item(&BOTH, 8, frames, "both sides do, each to an index of its own"));
             }
         }

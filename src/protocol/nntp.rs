@@ -1,7 +1,7 @@
 //! NNTP: a greeting with code 200 or 201, then commands of news (RFC 3977).
 
 use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family, text};
+use super::{Bits, Family, counted, text};
 
 /// Code 200 or 201 first; other servers with reply codes greet with 220. With NNTP or news in it, nothing else does.
 static GREETING: Family = Family { id: "nntp.greeting", cap: Bits::whole(20) };
@@ -69,7 +69,7 @@ impl Dialogue for Nntp {
         }
         let named =
             text::contains(greeting, b"NNTP") || text::contains(greeting, b"news") || text::contains(greeting, b"INN ");
-        let said = Said::new(&GREETING, if named { 20 } else { 6 }, format!("server greets with code {code}"))
+        let said = Said::new(&GREETING, if named { 20 } else { 6 }, counted!("server greets with code {code}", code))
             .detail("greeting", Some(greeting));
         let commanded = matches!(self.client(client), Opening::Spoken(_));
         let reply = text::lines(bytes).nth(1).and_then(|l| l.get(..3));

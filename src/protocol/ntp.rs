@@ -82,7 +82,7 @@ impl Protocol for Ntp {
             finding.evidence.push(item(&PACKET, bits, packets, text));
         }
         if let Some((query, reply)) = echo {
-            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            let frames = [query.datagram.frame, reply.datagram.frame];
             finding.server = Some(reply.datagram.dir);
             if let Message::Time(packet) = &reply.message {
                 let text = "the reply's origin timestamp is the request's transmit timestamp";
@@ -103,7 +103,7 @@ impl Protocol for Ntp {
             finding.evidence.push(item(&CONTROL, 8 + 4 * steps, reading.frames(|m| m.sequence().is_some()), text));
         } else if let Message::Private(_) = first.message {
             let text = "a private message whose length agrees with its items";
-            finding.evidence.push(item(&PRIVATE, 14, vec![first.datagram.frame], text));
+            finding.evidence.push(item(&PRIVATE, 14, [first.datagram.frame], text));
         }
         finding.variant = match first.message {
             Message::Control(_) => Some("control".into()),
@@ -115,7 +115,7 @@ impl Protocol for Ntp {
         {
             let bits = 2 + 2 * agreeing(&hit.message) as i32;
             let text = "the timestamps that are set lie within a day of each other";
-            finding.evidence.push(item(&TIMES, bits, vec![hit.datagram.frame], text));
+            finding.evidence.push(item(&TIMES, bits, [hit.datagram.frame], text));
         }
         let timely = reading.hits.iter().find(|h| match &h.message {
             Message::Time(p) if p.mode != Mode::Client && p.stratum != 0 => {
@@ -126,7 +126,7 @@ impl Protocol for Ntp {
         });
         if let Some(hit) = timely {
             let text = "the timestamps are those of the capture's day";
-            finding.evidence.push(item(&CLOCK, 8, vec![hit.datagram.frame], text));
+            finding.evidence.push(item(&CLOCK, 8, [hit.datagram.frame], text));
         }
         let version = reading.hits.iter().find_map(|h| match &h.message {
             Message::Time(p) => Some(p.version),

@@ -1,7 +1,7 @@
 //! QUIC by its long headers. Short headers have one fixed bit and are believed only in company.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::Head;
 use crate::wire::quic::{Google, Kind, Long};
 use crate::wire::quic_initial::{Crypto, Keys};
@@ -66,7 +66,7 @@ impl Protocol for Quic {
         let initial = |h: &&datagrams::Hit<'_, Long<'_>>| h.message.kind == Kind::Initial && h.datagram.len >= 1200;
         if let Some(hit) = reading.hits.iter().find(initial) {
             let text = "the Initial comes in a datagram of at least 1,200 bytes";
-            finding.evidence.push(item(&INITIAL, 6, vec![hit.datagram.frame], text));
+            finding.evidence.push(item(&INITIAL, 6, [hit.datagram.frame], text));
             finding.server = Some(hit.datagram.dir.other());
         }
         let echo = reading.answer(|a, b| a.scid == b.dcid && (!a.scid.is_empty() || b.kind == Kind::Initial));
@@ -75,7 +75,7 @@ impl Protocol for Quic {
                 0..4 => (8, "both sides send long headers of the same version, without a connection ID for the client"),
                 _ => (14, "one side's destination connection ID is the other's source connection ID"),
             };
-            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            let frames = [query.datagram.frame, reply.datagram.frame];
             finding.evidence.push(item(&ECHO, bits, frames, text));
             finding.server = finding.server.or(Some(reply.datagram.dir));
         }
@@ -95,7 +95,7 @@ impl Protocol for Quic {
                 let Some(payload) = with_first().or_else(with_own) else { break };
                 crypto.take(&payload);
                 let text = "the client's Initial opens with the key that its connection ID gives, and its tag verifies";
-                finding.evidence.push(item(&OPENS, 16, vec![hit.datagram.frame], text));
+                finding.evidence.push(item(&OPENS, 16, [hit.datagram.frame], text));
             }
         }
         if let Some(hello) =
@@ -123,22 +123,17 @@ fn google(head: &Head<'_>) -> Option<Assessment> {
     let (client, id) = (first.datagram.dir, first.message.connection);
     let [tens, ones] = first.message.version?;
     let same: Vec<_> = reading.hits.iter().filter(|h| h.message.connection == id).collect();
-    let frames: Vec<u64> = same.iter().map(|h| h.datagram.frame).take(4).collect();
+    let frames: Frames = same.iter().map(|h| h.datagram.frame).take(4).collect();
     let text = "Google's header with a connection ID and a version in use";
     let mut finding = Finding { server: Some(client.other()), ..Finding::default() };
     finding.variant = Some(format!("Q0{}{}", char::from(tens), char::from(ones)).into());
     *client.of_mut(&mut finding.spoke) = true;
     finding.evidence.push(item(&HEADER, 13 + same.len() as i32, frames.clone(), text));
     if let Some(hello) = same.iter().find(|h| h.message.has_hello()) {
-        finding.evidence.push(item(
-            &INITIAL,
-            6,
-            vec![hello.datagram.frame],
-            "the tag of a hello or a rejection follows",
-        ));
+        finding.evidence.push(item(&INITIAL, 6, [hello.datagram.frame], "the tag of a hello or a rejection follows"));
     }
     if let Some(reply) = same.iter().find(|h| h.datagram.dir != client) {
-        let frames = vec![first.datagram.frame, reply.datagram.frame];
+        let frames = [first.datagram.frame, reply.datagram.frame];
         finding.evidence.push(item(&ECHO, 14, frames, "the other side's packets bear the same connection ID"));
         *client.other().of_mut(&mut finding.spoke) = true;
     }

@@ -75,10 +75,10 @@ impl Protocol for Rdp {
         let only = reading.hits.iter().all(|hit| hit.message.acknowledged == u32::MAX);
         match (opened, only) {
             (Some((asked, reply)), _) => {
-                let frames = vec![asked.datagram.frame, reply.datagram.frame];
+                let frames = [asked.datagram.frame, reply.datagram.frame];
                 Assessment::Recognised(super::Finding {
                     evidence: vec![
-                        datagrams::item(&SYN, SHAPE.first, frames.clone(), SHAPE.form),
+                        datagrams::item(&SYN, SHAPE.first, frames, SHAPE.form),
                         datagrams::item(&SYN_ACK, SHAPE.answered, frames, SHAPE.link),
                     ],
                     spoke: [true; 2],

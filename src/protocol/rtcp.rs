@@ -75,7 +75,7 @@ impl Protocol for Rtcp {
         };
         if let Some(hit) = reading.hits.iter().find(near) {
             let text = "the sender report's NTP time is that of the capture's day";
-            finding.evidence.push(item(&CLOCK, 8, vec![hit.datagram.frame], text));
+            finding.evidence.push(item(&CLOCK, 8, [hit.datagram.frame], text));
         }
         let constant = |dir: Dir| {
             let mut sources = reading.by(dir).map(|h| h.message.ssrc);

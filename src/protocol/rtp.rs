@@ -3,7 +3,7 @@
 //! A single packet says nearly nothing (two bits of version), so that only agreement between packets counts.
 
 use super::datagrams::{self, Reading, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::wire::rtp::Rtp as Packet;
 
@@ -29,7 +29,7 @@ struct Run {
     breaks: i32,
     /// Steps at which the media clock advanced plausibly.
     clocked: i32,
-    frames: Vec<u64>,
+    frames: Frames,
     ssrc: u32,
     /// First and last: arrival in nanoseconds, timestamp.
     span: Option<((i64, u32), (i64, u32))>,
@@ -107,7 +107,7 @@ impl Protocol for Rtp {
         if steps < 2 || breaks * 4 > steps || foreign > reading.hits.len() as i32 {
             return Assessment::NotNow;
         }
-        let frames: Vec<u64> = runs.iter().flat_map(|r| r.frames.iter().copied()).take(4).collect();
+        let frames: Frames = runs.iter().flat_map(|r| r.frames.iter().copied()).take(4).collect();
         let text = "one source per direction whose sequence numbers count";
         let mut finding = Finding { spoke: Dir::BOTH.map(|d| d.of(&runs).steps > 0), ..Finding::default() };
         let sources = runs.iter().filter(|run| run.steps >= 2 && run.ssrc != 0);
@@ -127,7 +127,7 @@ impl Protocol for Rtp {
         }
         let [a, b] = &runs;
         if a.steps >= 2 && b.steps >= 2 && a.ssrc != b.ssrc {
-            let frames = a.frames.iter().chain(&b.frames).copied().take(2).collect();
+            let frames: Frames = a.frames.iter().chain(b.frames.iter()).copied().take(2).collect();
             finding.evidence.push(item(&BOTH, 6, frames, "both sides send, each as a source of its own"));
         }
         Assessment::Recognised(finding)

@@ -1,7 +1,7 @@
 //! SIP over UDP and TCP.
 
 use super::datagrams::{self, Shape, item};
-use super::{Assessment, Bits, Family, Finding, Protocol, announce, text};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol, announce, text};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::sip::Sip as Message;
@@ -90,7 +90,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         let excluded = streams.iter().any(|s| foreign(s.bytes()));
         return if excluded { Assessment::Excluded } else { Assessment::NotNow };
     }
-    let frames: Vec<u64> = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
+    let frames: Frames = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
     let mut finding = Finding {
         evidence: vec![item(&MESSAGE, 22, frames.clone(), SHAPE.form)],
         spoke: messages.map(|m| m.is_some()),

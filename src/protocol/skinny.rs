@@ -6,7 +6,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{chain, le32};
-use super::{Bits, Family, text};
+use super::{Bits, Family, counted, text};
 
 /// Three small numbers are 75 bits by chance, but small numbers are common; a chain of them and a device name are not.
 static SIDES: [Family; 2] = [
@@ -44,7 +44,7 @@ fn messages(bytes: &[u8], role: Role, ids: std::ops::RangeInclusive<u32>) -> Ope
             let named = role == Role::Client && le32(bytes, 8) == Some(1) && bytes.get(12..15) == Some(b"SEP");
             let device = bytes.get(12..28).filter(|_| named).and_then(|d| d.split(|&b| b == 0).next());
             let bits = if named { 20 } else { (4 + count * 4).min(16) };
-            Said::new(role.of(&SIDES), bits, format!("{count} messages of Skinny chain"))
+            Said::new(role.of(&SIDES), bits, counted!("{count} messages of Skinny chain", count))
                 .detail("device", device)
                 .unfinished(bits < 16 && bytes.len() < 512)
                 .into()

@@ -1,7 +1,7 @@
 //! SMTP and LMTP: the server greets with a reply code, the client says EHLO, HELO or LHLO (RFC 5321 section 4.1).
 
 use super::dialogue::{Dialogue, Opening, Said};
-use super::{Bits, Family, text};
+use super::{Bits, Family, counted, text};
 
 /// A greeting with a reply code; FTP's looks alike. With the word SMTP in it nothing else does.
 static GREETING: Family = Family { id: "smtp.greeting", cap: Bits::whole(24) };
@@ -32,7 +32,7 @@ impl Dialogue for Smtp {
             return Opening::Foreign;
         }
         let named = text::contains(greeting, b"SMTP") || text::contains(greeting, b"LMTP");
-        let said = Said::new(&GREETING, if named { 24 } else { 8 }, format!("server greets with code {code}"))
+        let said = Said::new(&GREETING, if named { 24 } else { 8 }, counted!("server greets with code {code}", code))
             .detail("greeting", Some(greeting));
         let accepted = text::lines(bytes).any(|l| l.starts_with(b"250"));
         match accepted && matches!(self.client(client), Opening::Spoken(_)) {

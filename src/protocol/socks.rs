@@ -2,7 +2,7 @@
 
 use super::dialogue::{Dialogue, Opening, Said};
 use super::framing::be16;
-use super::{Bits, Family};
+use super::{Bits, Family, counted};
 
 /// Version 5: a list of small numbers, 20 bits by chance; small numbers begin many protocols.
 static METHODS: Family = Family { id: "socks.methods", cap: Bits::whole(8) };
@@ -63,11 +63,11 @@ impl Dialogue for Socks {
                     Opening::Foreign
                 }
             }
-            ([0, code @ 0x5a..=0x5d, ..], [4, ..]) => {
+            (&[0, code @ 0x5a..=0x5d, ..], [4, ..]) => {
                 if bytes.len() < 8 {
                     return Opening::Short;
                 }
-                Said::new(&REPLY, 14, format!("server replies with SOCKS 4 code {code}")).variant("4").into()
+                Said::new(&REPLY, 14, counted!("server replies with SOCKS 4 code {code}", code)).variant("4").into()
             }
             ([5, choice, rest @ ..], [5, count, offered @ ..]) => {
                 let offered = offered.get(..usize::from(*count).min(offered.len())).unwrap_or_default();

@@ -54,7 +54,7 @@ impl Protocol for SoftEther {
             finding.evidence.push(item(&ADDRESS, 16, addresses, "an address and a port in text and nothing else"));
         }
         if let Some((query, reply)) = reading.answer(Message::is_answered_by) {
-            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            let frames = [query.datagram.frame, reply.datagram.frame];
             finding.evidence.push(item(&ANSWER, 10, frames, "the answer belongs to the question before it"));
             finding.server = Some(reply.datagram.dir);
         }

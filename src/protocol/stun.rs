@@ -1,7 +1,7 @@
 //! STUN over UDP and TCP, with TURN's methods and channel data, and the older form without a cookie.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 use crate::wire::stun::{ChannelData, Class, Stun as Message};
@@ -82,7 +82,7 @@ impl Protocol for Stun {
             _ => false,
         });
         if let Some((query, reply)) = echo {
-            let frames = vec![query.datagram.frame, reply.datagram.frame];
+            let frames = [query.datagram.frame, reply.datagram.frame];
             finding.evidence.push(item(&ECHO, 16, frames, "the response repeats the request's transaction ID"));
             // Peers of a media session test each other; a server does not ask.
             let asks = |dir: Dir| messages().any(|(h, m)| h.datagram.dir == dir && m.class() == Class::Request);
@@ -114,7 +114,7 @@ fn over_tcp(head: &Head<'_>) -> Assessment {
         return if foreign { Assessment::Excluded } else { Assessment::NotNow };
     }
     let spoke = messages.map(|m| m.is_some());
-    let frames: Vec<u64> = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
+    let frames: Frames = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
     let text = "the magic cookie, and a length and attributes that fill the message";
     let mut finding = Finding { evidence: vec![item(&MESSAGE, 20, frames.clone(), text)], spoke, ..Finding::default() };
     if let [Some(a), Some(b)] = &messages {

@@ -89,9 +89,12 @@ fn over_udp(head: &Head<'_>) -> Assessment {
     {
         Some(evidence) if evidence.frames.len() < 4 => evidence.frames.push(frame),
         Some(_) => {}
-        None => {
-            finding.evidence.push(Evidence { family, bits: Bits::whole(bits), frames: vec![frame], text: text.into() })
-        }
+        None => finding.evidence.push(Evidence {
+            family,
+            bits: Bits::whole(bits),
+            frames: [frame].into(),
+            text: text.into(),
+        }),
     };
     for datagram in head.datagrams() {
         match Message::new(datagram.bytes) {

@@ -1,7 +1,7 @@
 //! TFTP: the request, and the transfer, which the server answers from another port and so in another flow.
 
 use super::datagrams::{self, item};
-use super::{Assessment, Bits, Family, Finding, Protocol, announce};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol, announce};
 use crate::flow::Head;
 use crate::wire::tftp::Tftp as Packet;
 
@@ -77,7 +77,7 @@ impl Protocol for Tftp {
         let starts = blocks.first() == Some(&1);
         let counts = blocks.windows(2).all(|w| matches!(w, [a, b] if b.wrapping_sub(*a) <= 1));
         if counts && !pairs.is_empty() && (starts || pairs.len() >= 3) {
-            let frames = pairs.iter().flat_map(|(a, b)| [a.datagram.frame, b.datagram.frame]).take(4).collect();
+            let frames: Frames = pairs.iter().flat_map(|(a, b)| [a.datagram.frame, b.datagram.frame]).take(4).collect();
             let text = "each acknowledgement repeats the number of the block before it, and the numbers count";
             finding.evidence.push(item(&LOCKSTEP, 8 + 6 * pairs.len() as i32, frames, text));
         }

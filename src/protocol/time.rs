@@ -70,7 +70,7 @@ fn judge(number: [u8; 4], frame: u64, Time(nanoseconds): Time, server: Dir) -> A
     let evidence = Evidence {
         family: &NOW,
         bits: Bits::whole(16),
-        frames: vec![frame],
+        frames: [frame].into(),
         text: "server sends four bytes that are the time of the packet".into(),
     };
     let mut finding = Finding { evidence: vec![evidence], server: Some(server), ..Finding::default() };

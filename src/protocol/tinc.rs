@@ -2,7 +2,7 @@
 
 use super::datagrams::item;
 use super::text::{self, Start};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 
@@ -57,7 +57,7 @@ impl Protocol for Tinc {
             let excluded = streams.iter().any(|s| s.start_seen() && s.bytes().len() > 300);
             return if excluded { Assessment::Excluded } else { Assessment::NotNow };
         }
-        let frames: Vec<u64> = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
+        let frames: Frames = streams.iter().filter_map(|s| s.origin(0)).map(|(frame, _)| frame).collect();
         let mut finding = Finding { spoke, server: Some(Dir::Responder), ..Finding::default() };
         finding.evidence.push(item(&ID, 16, frames.clone(), "the first line is an ID request of protocol version 17"));
         if spoke == [true; 2] {

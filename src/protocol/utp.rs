@@ -48,7 +48,7 @@ impl Protocol for Utp {
         let text = "version, type, extension and window of uTP";
         finding.evidence.push(item(&HEADER, reading.hits.len() as i32, reading.frames(|_| true), text));
         if let Some((syn, state)) = reading.answer(Packet::is_answered_by) {
-            let frames = vec![syn.datagram.frame, state.datagram.frame];
+            let frames = [syn.datagram.frame, state.datagram.frame];
             let text = "the state packet repeats the SYN's connection and sequence number";
             finding.evidence.push(item(&ANSWER, 16, frames, text));
             finding.server = Some(state.datagram.dir);

@@ -4,7 +4,7 @@
 //! believed only when the response echoes the initiation's index or the data's counters agree.
 
 use super::datagrams::{self, Hit, Reading, item};
-use super::{Assessment, Bits, Family, Finding, Protocol};
+use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
 use crate::flow::{Dir, Head};
 use crate::wire::wireguard::{Kind, Message};
 
@@ -92,7 +92,7 @@ impl Protocol for WireGuard {
             _ => false,
         });
         if let Some((first, reply)) = echo {
-            let frames = vec![first.datagram.frame, reply.datagram.frame];
+            let frames = [first.datagram.frame, reply.datagram.frame];
             finding.evidence.push(item(&ECHO, 20, frames, "the other side repeats the index of the handshake"));
             let initiation = matches!(first.message.kind, Kind::Initiation { .. });
             let responder = if initiation { reply.datagram.dir } else { first.datagram.dir };
@@ -105,11 +105,11 @@ impl Protocol for WireGuard {
         let good = a.0 + b.0;
         let lengths_fit = !padded || echo.is_some();
         if good > 0 && lengths_fit && (!reserved || good >= 3) {
-            let frames = a.2.iter().chain(&b.2).copied().take(4).collect();
+            let frames: Frames = a.2.iter().chain(&b.2).copied().take(4).collect();
             let text = "data for one index with an advancing little-endian counter, in multiples of 16 bytes";
             finding.evidence.push(item(&DATA, if reserved { 6 } else { 12 } + 2 * good, frames, text));
             if a.0 > 0 && b.0 > 0 && a.1 != b.1 {
-                let frames = a.2.iter().take(1).chain(b.2.iter().take(1)).copied().collect();
+                let frames: Frames = a.2.iter().take(1).chain(b.2.iter().take(1)).copied().collect();
                 finding.evidence.push(item(&BOTH, 12, frames, "both sides do, each for an index of its own"));
             }
         }

@@ -196,7 +196,7 @@ pub fn flow(flow: &FlowRecord<'_>) -> String {
     let mut clauses = Vec::new();
     if let Some(decision) = flow.decision.filter(|d| d.protocol.is_some()) {
         clauses.extend(decision.evidence.iter().max_by_key(|e| e.bits).map(|e| e.text.to_string()));
-        let mut seen: Vec<u64> = decision.evidence.iter().flat_map(|e| &e.frames).copied().collect();
+        let mut seen: Vec<u64> = decision.evidence.iter().flat_map(|e| e.frames.iter()).copied().collect();
         seen.sort_unstable();
         seen.dedup();
         seen.truncate(4);

@@ -239,7 +239,7 @@ impl Observed {
 impl Best {
     fn of(flow: &FlowRecord<'_>) -> Self {
         let evidence = flow.decision.filter(|d| d.protocol.is_some()).map_or(&[][..], |d| &d.evidence);
-        let mut frames: Vec<u64> = evidence.iter().flat_map(|e| &e.frames).copied().collect();
+        let mut frames: Vec<u64> = evidence.iter().flat_map(|e| e.frames.iter()).copied().collect();
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(4);

@@ -69,7 +69,7 @@ impl Detail {
         let weight = |bits: Bits| format!("{:+.1}", bits.as_f64());
         let mut items: Vec<_> = decision.evidence.iter().collect();
         items.sort_by_key(|item| std::cmp::Reverse(item.bits));
-        let text = |item: &crate::protocol::Evidence| escape(item.text.as_ref()).into_owned();
+        let text = |item: &crate::protocol::Evidence| escape(&item.text.in_words()).into_owned();
         self.evidence = items.iter().map(|item| (weight(item.bits.min(item.family.cap)), text(item))).collect();
         self.evidence.push((weight(PRIOR), "prior: any protocol is improbable on any port".to_owned()));
         let band = decision.band.map_or("too little to name it", |band| band.name());

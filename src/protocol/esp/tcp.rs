@@ -5,7 +5,7 @@ use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
-use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, link};
+use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Frames, Protocol, Sentence, counted, evidence, link};
 use crate::wire::esp::{Encapsulated, Esp, TCP_PREFIX, split_message};
 use crate::wire::ike::Ike;
 
@@ -154,23 +154,22 @@ fn chain<'a>(head: &Head<'a>, dir: Dir, start: usize) -> Messages<'a> {
 fn finding(found: [Messages<'_>; 2]) -> Finding {
     let sas: Vec<Sa<'_>> = sa::group(found.iter().flat_map(|m| m.esp.iter().copied()));
     let mut weighed = weigh(&sas);
-    let mut say = |family, bits: Bits, mut frames: Vec<u64>, text: String| {
-        frames.truncate(6);
+    let mut say = |family, bits: Bits, frames: Frames, text: Sentence| {
         if !frames.is_empty() {
-            weighed.evidence.push(Evidence { family, bits, frames, text: text.into() });
+            weighed.evidence.push(Evidence { family, bits, frames, text });
         }
     };
     let [from_originator, _] = &found;
     if let Some(frame) = from_originator.prefix {
-        say(&PREFIX, PREFIX.cap, vec![frame], "the stream begins with IKETCP".to_owned());
+        say(&PREFIX, PREFIX.cap, [frame].into(), "the stream begins with IKETCP".into());
     }
-    let frames: Vec<u64> = found.iter().flat_map(|m| m.frames.iter().take(3).copied()).collect();
+    let frames: Frames = found.iter().flat_map(|m| m.frames.iter().take(3).copied()).collect();
     let count: usize = found.iter().map(|m| m.frames.len()).sum();
     let bits = if count >= FOLLOWING { FRAMING.cap } else { Bits::whole(4) };
-    say(&FRAMING, bits, frames, format!("{count} messages follow each other by lengths that count themselves"));
+    say(&FRAMING, bits, frames, counted!("{count} messages follow each other by lengths that count themselves", count));
     let ikes: Vec<_> =
         Dir::BOTH.iter().flat_map(|dir| dir.of(&found).ike.iter().map(|(f, m)| (*dir, *f, *m))).collect();
-    say(&IKE, IKE.cap, ikes.iter().map(|i| i.1).collect(), "IKE with the Non-ESP Marker is in the stream".to_owned());
+    say(&IKE, IKE.cap, ikes.iter().map(|i| i.1).collect(), "IKE with the Non-ESP Marker is in the stream".into());
     let mut finding = Finding { evidence: std::mem::take(&mut weighed.evidence), ..Finding::default() };
     conclude(&mut finding, &sas, &weighed);
     if from_originator.prefix.is_some() {
@@ -189,7 +188,7 @@ fn finding(found: [Messages<'_>; 2]) -> Finding {
     }
     if let Some((_, _, message)) = ikes.first() {
         finding.also.push("ike");
-        finding.details.push(("ike-version", message.version().name().to_owned()));
+        finding.details.push(("ike-version", message.version().name().into()));
     }
     let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
     finding.settled = certain && weighed.counted.iter().all(|n| *n >= 2);

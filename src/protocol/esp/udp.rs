@@ -7,7 +7,7 @@ use super::weigh::{conclude, weigh};
 use crate::flow::head::KEPT;
 use crate::flow::{Datagram, Dir, Head, PrefixTally, Tally};
 use crate::packet::Transport;
-use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Protocol, evidence, ike};
+use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Frames, Protocol, evidence, ike};
 use crate::wire::esp::{Encapsulated, Esp, FIRST_SPI, SHORTEST};
 
 /// The recogniser.
@@ -174,10 +174,10 @@ fn associations<'a>(head: &Head<'a>, kinds: &[(Datagram<'a>, Kind<'a>)]) -> Vec<
 /// What all of it proves, if it speaks for ESP.
 fn finding(head: &Head<'_>, kinds: &[(Datagram<'_>, Kind<'_>)], sas: &[Sa<'_>]) -> Option<Finding> {
     let mut weighed = weigh(sas);
-    let frames = |wanted: fn(&Kind<'_>) -> bool| -> Vec<u64> {
+    let frames = |wanted: fn(&Kind<'_>) -> bool| -> Frames {
         kinds.iter().filter(|(_, k)| wanted(k)).map(|(d, _)| d.frame).take(4).collect()
     };
-    let mut say = |family, bits, frames: Vec<u64>, text: &'static str| {
+    let mut say = |family, bits, frames: Frames, text: &'static str| {
         if !frames.is_empty() {
             weighed.evidence.push(Evidence { family, bits, frames, text: text.into() });
         }

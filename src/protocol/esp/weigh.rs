@@ -7,7 +7,7 @@ use super::family::{
 use super::inner::{self, Inner};
 use super::sa::{Body, Iv, Rule, Sa, Seen};
 use crate::flow::Dir;
-use crate::protocol::{Bits, Evidence, Family, Finding, link};
+use crate::protocol::{Bits, Evidence, Family, Finding, Frames, Sentence, counted, link};
 
 /// What the SAs of a flow showed together.
 #[derive(Debug, Default)]
@@ -22,15 +22,15 @@ pub(super) struct Weighed {
 pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
     let counting: Vec<&Sa<'_>> = sas.iter().filter(|sa| sa.sequence().counts()).collect();
     let mut weighed = Weighed::default();
-    let mut say = |family: &'static Family, bits: Bits, frames: Vec<u64>, text: String| {
-        weighed.evidence.push(Evidence { family, bits, frames, text: text.into() });
+    let mut say = |family: &'static Family, bits: Bits, frames: Frames, text: Sentence| {
+        weighed.evidence.push(Evidence { family, bits, frames, text });
     };
     let structured = structure(sas, &mut say);
     weighed.variant = structured;
     if !counting.is_empty() {
         let twice = counting.iter().any(|sa| sa.iv().is_some_and(|iv| !iv.has_salt()));
         let most = if twice { COUNTED_TWICE } else { SEQUENCE.cap };
-        say(&SEQUENCE, sequence_bits(&counting).min(most), frames(&counting), sequence_text(&counting));
+        say(&SEQUENCE, sequence_bits(&counting).min(most), frames(&counting), sequence_text(&counting).into());
         directions(sas, &counting, &mut say);
         if let Some(class) = lengths(&counting, structured.is_some(), &mut say) {
             weighed.variant = weighed.variant.or(class);
@@ -52,8 +52,8 @@ pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
 }
 
 /// Frames of the first packets, at most six.
-fn frames(sas: &[&Sa<'_>]) -> Vec<u64> {
-    let mut frames: Vec<u64> = sas.iter().flat_map(|sa| sa.frames().take(3)).take(6).collect();
+fn frames(sas: &[&Sa<'_>]) -> Frames {
+    let mut frames: Frames = sas.iter().flat_map(|sa| sa.frames().take(3)).collect();
     frames.sort_unstable();
     frames
 }
@@ -89,11 +89,12 @@ fn sequence_text(counting: &[&Sa<'_>]) -> String {
     text
 }
 
-fn directions(sas: &[Sa<'_>], counting: &[&Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) {
+fn directions(sas: &[Sa<'_>], counting: &[&Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Frames, Sentence)) {
     let has = |dir: Dir| counting.iter().any(|sa| sa.dir == dir);
     let shared = counting.iter().find(|sa| sas.iter().any(|o| o.dir != sa.dir && o.spi == sa.spi));
     if let Some(sa) = shared {
-        let text = format!("both directions begin with {:08x}, while SPIs are chosen by each receiver", sa.spi);
+        let spi = sa.spi;
+        let text = counted!("both directions begin with {spi:08x}, while SPIs are chosen by each receiver", spi);
         say(&DIRECTIONS, Bits::whole(-8), frames(counting), text);
     } else if has(Dir::Originator) && has(Dir::Responder) {
         let text = "each direction has its own SPI and sequence".into();
@@ -105,19 +106,19 @@ fn directions(sas: &[Sa<'_>], counting: &[&Sa<'_>], say: &mut impl FnMut(&'stati
 fn lengths(
     counting: &[&Sa<'_>],
     structured: bool,
-    say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String),
+    say: &mut impl FnMut(&'static Family, Bits, Frames, Sentence),
 ) -> Option<Option<&'static str>> {
     let all: Vec<(u32, bool, bool)> = counting.iter().map(|sa| sa.lengths()).collect();
     let most = all.iter().map(|(distinct, ..)| *distinct).max()?;
     let (mod16, mod8) = (all.iter().all(|l| l.1), all.iter().all(|l| l.2));
     let (bits, text, variant) = match (structured, mod16, mod8) {
-        (true, ..) => (2, "all lengths are multiples of four".to_owned(), None),
-        (_, true, _) if most >= 3 => (3, format!("{most} different lengths all fit blocks of 16"), Some("cbc")),
-        (_, true, _) => (2, "all lengths are multiples of four and fit blocks of 16".to_owned(), None),
-        (_, _, true) if most >= 3 => (2, format!("{most} different lengths all fit blocks of 8"), Some("cbc")),
-        (_, _, true) => (1, "all lengths are multiples of four and fit blocks of 8".to_owned(), None),
-        _ if counting.iter().all(|sa| sa.has_iv_front()) => (1, "all lengths are multiples of four".to_owned(), None),
-        _ => (-7, "the lengths fit no block cipher, and no IV follows the sequence number".to_owned(), None),
+        (true, ..) => (2, "all lengths are multiples of four".into(), None),
+        (_, true, _) if most >= 3 => (3, counted!("{most} different lengths all fit blocks of 16", most), Some("cbc")),
+        (_, true, _) => (2, "all lengths are multiples of four and fit blocks of 16".into(), None),
+        (_, _, true) if most >= 3 => (2, counted!("{most} different lengths all fit blocks of 8", most), Some("cbc")),
+        (_, _, true) => (1, "all lengths are multiples of four and fit blocks of 8".into(), None),
+        _ if counting.iter().all(|sa| sa.has_iv_front()) => (1, "all lengths are multiples of four".into(), None),
+        _ => (-7, "the lengths fit no block cipher, and no IV follows the sequence number".into(), None),
     };
     say(&LENGTHS, Bits::whole(bits), frames(counting), text);
     Some(variant)
@@ -127,9 +128,10 @@ fn lengths(
 const NINTENDO_PIA: u32 = 0x32ab_9864;
 
 /// What speaks against a first word being an SPI. Where more than the shape speaks for it, only a known magic number does.
-fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) {
+fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'static Family, Bits, Frames, Sentence)) {
     if let Some(sa) = counting.iter().find(|sa| sa.spi == NINTENDO_PIA) {
-        let text = format!("{:08x} is what packets of Nintendo's peer-to-peer protocol begin with", sa.spi);
+        let spi = sa.spi;
+        let text = counted!("{spi:08x} is what packets of Nintendo's peer-to-peer protocol begin with", spi);
         say(&WORD, Bits::whole(-30), frames(counting), text);
         return;
     }
@@ -139,7 +141,8 @@ fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'st
     let zeros = |spi: u32| spi.to_be_bytes().iter().filter(|b| **b == 0).count();
     let data_v2 = |spi: u32| matches!(spi >> 24, 0x48..=0x4f);
     if let Some(sa) = counting.iter().find(|sa| zeros(sa.spi) >= 2) {
-        let text = format!("{:08x} is mostly zeros, while SPIs are random", sa.spi);
+        let spi = sa.spi;
+        let text = counted!("{spi:08x} is mostly zeros, while SPIs are random", spi);
         say(&WORD, Bits::whole(-8), frames(counting), text);
         return;
     }
@@ -151,7 +154,7 @@ fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'st
 }
 
 /// Looks for what only ESP has: an IV that follows the sequence number, or an inner packet. Returns the variant.
-fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64>, String)) -> Option<&'static str> {
+fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Frames, Sentence)) -> Option<&'static str> {
     // An IP packet somewhere behind eight bytes is no rarity; it has to be there throughout and behind a counter, or with
     // an ESP trailer behind it.
     let inner = |sa: &Sa<'_>| -> Vec<(u64, Inner)> {
@@ -163,14 +166,14 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
     };
     let inners: Vec<(u64, Inner)> = sas.iter().flat_map(inner).collect();
     if let Some(best) = inners.iter().map(|(_, found)| *found).max() {
-        let frames = inners.iter().map(|(frame, _)| *frame).take(6).collect();
+        let frames = inners.iter().map(|(frame, _)| *frame).collect();
         let of: usize = sas.iter().map(|sa| sa.packets.len()).sum();
         let (bits, tail) = match best {
             Inner::Trailer => (INNER.cap, " with an ESP trailer behind it"),
             Inner::Header | Inner::Cut => (INNER_HEADER, ""),
         };
         let text = format!("the inner IP packet is visible in {} of {of} packets{tail}: no encryption", inners.len());
-        say(&INNER, bits, frames, text);
+        say(&INNER, bits, frames, text.into());
         return Some("null");
     }
     let ivs: Vec<(&Sa<'_>, Iv)> = sas.iter().filter_map(|sa| sa.iv().map(|iv| (sa, iv))).collect();
@@ -188,7 +191,7 @@ fn structure(sas: &[Sa<'_>], say: &mut impl FnMut(&'static Family, Bits, Vec<u64
     };
     let text = format!("explicit IV {how} sequence number is the same in {agree} of {of} packets of an SPI: AEAD");
     let sas: Vec<&Sa<'_>> = ivs.iter().map(|(sa, _)| *sa).collect();
-    say(&IV, bits, frames(&sas), text);
+    say(&IV, bits, frames(&sas), text.into());
     Some("aead")
 }
 

@@ -5,6 +5,7 @@ use super::families::*;
 use super::items::Items;
 use super::random::random_id;
 use crate::flow::Dir;
+use crate::protocol::counted;
 use crate::wire::openvpn::{SessionId, Wrap};
 
 /// Clocks that were ever set show more than this: 2001-09-09.
@@ -122,7 +123,8 @@ impl Hypothesis<'_> {
                 if let (false, Some(off)) = (dated, packet.clock(self.wrap)) {
                     dated = true;
                     let already = items.has(&NET_TIME);
-                    let text = format!("the time in the packet is {} s from the capture's", off.abs());
+                    let off = off.unsigned_abs();
+                    let text = counted!("the time in the packet is {off} s from the capture's", off);
                     items.add(&NET_TIME, if already { 4 } else { 8 }, &[packet.frame()], text);
                 }
                 if let Some(earlier) = before {

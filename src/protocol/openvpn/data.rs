@@ -9,7 +9,7 @@ use super::static_key::is_ip;
 use crate::flow::head::PART_BYTES;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
-use crate::protocol::{Bits, Evidence, Strand};
+use crate::protocol::{Bits, Evidence, Strand, counted};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
 
 /// What the data channel shows.
@@ -145,7 +145,8 @@ fn inner(sides: &[&Side<'_>], items: &mut Items) -> bool {
         (frames.len() >= FEWEST && frames.len() * 2 > all).then_some((hmac, frames))
     });
     let Some((hmac, frames)) = found else { return false };
-    let text = format!("an IP packet of exactly the remaining length lies in clear behind an HMAC of {hmac} bytes");
+    let text =
+        counted!("an IP packet of exactly the remaining length lies in clear behind an HMAC of {hmac} bytes", hmac);
     items.add(&STATIC_INNER, 6, &frames, text);
     true
 }

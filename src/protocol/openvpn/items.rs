@@ -1,31 +1,21 @@
 //! The evidence of one reading, one item per family.
 
-use crate::protocol::{Bits, Evidence, Family};
-use std::borrow::Cow;
+use crate::protocol::{Bits, Evidence, Family, Sentence};
 
 /// Collects one item per family: bits add up, the first frames and the first sentence stay.
 #[derive(Debug, Default)]
 pub(super) struct Items(Vec<Evidence>);
 
-/// Frames listed with an item.
-const FRAMES: usize = 6;
-
 impl Items {
-    pub(super) fn add(
-        &mut self,
-        family: &'static Family,
-        bits: i32,
-        frames: &[u64],
-        text: impl Into<Cow<'static, str>>,
-    ) {
+    pub(super) fn add(&mut self, family: &'static Family, bits: i32, frames: &[u64], text: impl Into<Sentence>) {
         let Some(known) = self.0.iter_mut().find(|e| e.family == family) else {
-            let frames = frames.iter().copied().take(FRAMES).collect();
+            let frames = frames.iter().copied().collect();
             self.0.push(Evidence { family, bits: Bits::whole(bits), frames, text: text.into() });
             return;
         };
         known.bits = (known.bits + Bits::whole(bits)).min(family.cap);
         for frame in frames {
-            if known.frames.len() < FRAMES && !known.frames.contains(frame) {
+            if !known.frames.contains(frame) {
                 known.frames.push(*frame);
             }
         }

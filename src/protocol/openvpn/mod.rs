@@ -17,7 +17,7 @@ mod static_key;
 mod undo;
 
 use super::evidence::PRIOR;
-use super::{Assessment, Band, Bits, Evidence, Family, Finding, Protocol};
+use super::{Assessment, Band, Bits, Evidence, Family, Finding, Protocol, counted};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 use families::*;
@@ -206,7 +206,7 @@ fn framing(messages: &Messages<'_>, finding: &mut Finding) {
     if links >= 2 && legal * 10 >= messages.all.len() * 9 {
         let mut items = items::Items::default();
         let bits = 2 * i32::try_from(links).unwrap_or(i32::MAX / 2);
-        let text = format!("{links} lengths in the stream lead from one packet to the next");
+        let text = counted!("{links} lengths in the stream lead from one packet to the next", links);
         items.add(&FRAMING, bits.min(6), &messages.links, text);
         finding.evidence.extend(items.into_vec());
     }

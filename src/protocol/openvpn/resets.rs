@@ -3,6 +3,7 @@
 use super::control::{Hypothesis, Packet};
 use super::families::*;
 use super::items::Items;
+use crate::protocol::counted;
 use crate::wire::openvpn::{Opcode, Wrap};
 
 /// The six bytes by which a tls-crypt-v2 server's reset asks for the client key again.
@@ -69,16 +70,22 @@ impl Hypothesis<'_> {
         }
         match (self.wrap, packet.control.body(self.wrap)) {
             (Wrap::TlsCrypt, _) if early.is_some() => {
-                let text = format!("client reset of {len} bytes with first packet ID at byte 9, as tls-crypt has it");
+                let text =
+                    counted!("client reset of {len} bytes with first packet ID at byte 9, as tls-crypt has it", len);
                 items.add(&CLIENT_RESET, 14, &frames, text);
             }
             (_, Some(body)) if body.acks() == 0 && body.message_id() == Some(0) => {
                 let text =
-                    format!("client reset of exactly {len} bytes that acknowledges nothing and has message ID 0");
+                    counted!("client reset of exactly {len} bytes that acknowledges nothing and has message ID 0", len);
                 items.add(&CLIENT_RESET, 16, &frames, text);
             }
             (_, None) if packet.message.bytes.len() < self.wrap.body() => {
-                items.add(&RESET_LENGTHS, 5, &frames, format!("client reset of {len} bytes, its end not captured"));
+                items.add(
+                    &RESET_LENGTHS,
+                    5,
+                    &frames,
+                    counted!("client reset of {len} bytes, its end not captured", len),
+                );
             }
             _ => return false,
         }
@@ -96,7 +103,8 @@ impl Hypothesis<'_> {
         }
         match (self.wrap, packet.control.body(self.wrap)) {
             (Wrap::TlsCrypt, _) if early.is_some() => {
-                let text = format!("server reset of {len} bytes with first packet ID at byte 9, as tls-crypt has it");
+                let text =
+                    counted!("server reset of {len} bytes with first packet ID at byte 9, as tls-crypt has it", len);
                 items.add(&SERVER_RESET, 12, &frames, text);
             }
             (_, Some(body))
@@ -107,11 +115,16 @@ impl Hypothesis<'_> {
                     &SERVER_RESET,
                     bits,
                     &frames,
-                    format!("server reset of exactly {len} bytes that acknowledges message 0"),
+                    counted!("server reset of exactly {len} bytes that acknowledges message 0", len),
                 );
             }
             (_, None) if packet.message.bytes.len() < self.wrap.body() + 13 => {
-                items.add(&RESET_LENGTHS, 5, &frames, format!("server reset of {len} bytes, its end not captured"));
+                items.add(
+                    &RESET_LENGTHS,
+                    5,
+                    &frames,
+                    counted!("server reset of {len} bytes, its end not captured", len),
+                );
             }
             _ => return false,
         }
@@ -149,7 +162,7 @@ impl Hypothesis<'_> {
             &SOFT_RESET,
             8,
             &[packet.frame()],
-            format!("soft reset of {len} bytes to key ID {key}: a renegotiation"),
+            counted!("soft reset of {len} bytes to key ID {key}: a renegotiation", len, key),
         );
         true
     }

@@ -5,7 +5,7 @@ use super::items::Items;
 use super::message::Message;
 use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
-use crate::protocol::{Strand, link};
+use crate::protocol::{Strand, counted, link};
 use crate::wire::openvpn::{Digest, Opcode, PING};
 use std::collections::BTreeSet;
 
@@ -178,12 +178,21 @@ impl<'m> Side<'m> {
         let bits = self.header_bits(other);
         let text = match self.peer {
             Some(UNSET) => {
-                format!("data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset")
+                counted!(
+                    "data packets start with {first:02x} ffffff: P_DATA_V2, key ID {key}, peer ID unset",
+                    first,
+                    key
+                )
             }
             Some(peer) => {
-                format!("data packets start with {first:02x} {peer:06x}: P_DATA_V2, key ID {key}, peer ID {peer}")
+                counted!(
+                    "data packets start with {first:02x} {peer:06x}: P_DATA_V2, key ID {key}, peer ID {peer}",
+                    first,
+                    peer,
+                    key
+                )
             }
-            None => format!("data packets start with {first:02x}: P_DATA_V1, key ID {key}"),
+            None => counted!("data packets start with {first:02x}: P_DATA_V1, key ID {key}", first, key),
         };
         items.add(&DATA_HEADER, bits, &self.frames(), text);
     }
@@ -191,8 +200,10 @@ impl<'m> Side<'m> {
     pub(super) fn counter(&self, items: &mut Items) {
         let total = self.total;
         let text = match self.form {
-            Form::Counter => format!("a packet ID behind the header counts by one over {total} packets"),
-            Form::Epoch => format!("a packet ID of epoch 1 behind the header counts by one over {total} packets"),
+            Form::Counter => counted!("a packet ID behind the header counts by one over {total} packets", total),
+            Form::Epoch => {
+                counted!("a packet ID of epoch 1 behind the header counts by one over {total} packets", total)
+            }
             Form::Opaque => return,
         };
         items.add(&DATA_COUNTER, 8, &self.frames(), text);
@@ -226,7 +237,7 @@ impl<'m> Side<'m> {
         let ping = self.packets.iter().map(|m| m.len).min().filter(|len| (self.ping()..=self.ping() + 1).contains(len));
         let Some(ping) = ping else { return };
         let pings: Vec<u64> = self.packets.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
-        let text = format!("packets of {ping} bytes, the length of a ping, and none shorter");
+        let text = counted!("packets of {ping} bytes, the length of a ping, and none shorter", ping);
         items.add(&DATA_PING, 3, &pings, text);
     }
 
@@ -282,7 +293,11 @@ impl<'m> Side<'m> {
         if let Some((step, digest)) = both {
             let frames = [self.frames(), other.frames()].concat();
             let size = digest.size();
-            let text = format!("both sides' lengths are an HMAC of {size} bytes, an IV and whole blocks of {step}");
+            let text = counted!(
+                "both sides' lengths are an HMAC of {size} bytes, an IV and whole blocks of {step}",
+                size,
+                step
+            );
             items.add(&DATA_BLOCKS, if step == 16 { 4 } else { 3 }, &frames, text);
         }
     }

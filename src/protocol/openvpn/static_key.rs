@@ -14,7 +14,7 @@ use crate::flow::head::KEPT;
 use crate::flow::tally::Tally;
 use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
-use crate::protocol::{Bits, Evidence};
+use crate::protocol::{Bits, Evidence, counted};
 use crate::wire::openvpn::Digest;
 
 /// Packets and different lengths below which nothing is said.
@@ -79,7 +79,7 @@ fn encrypted(messages: &[Message<'_>], head: &Head<'_>, items: &mut Items) -> Op
     let pings: Vec<u64> = messages.iter().filter(|m| m.len == ping).map(|m| m.frame).collect();
     let shortest = tallies(head).map(|t| t.lengths.range.0 as usize).chain(messages.iter().map(|m| m.len)).min();
     if pings.len() >= 2 && shortest == Some(ping) {
-        items.add(&STATIC_PING, 4, &pings, format!("the shortest packets have {ping} bytes, a ping's length"));
+        items.add(&STATIC_PING, 4, &pings, counted!("the shortest packets have {ping} bytes, a ping's length", ping));
         if let Some(period) = period(messages, ping) {
             let text = format!("while nothing else is sent they come every {period:.1} s from both sides");
             items.add(&STATIC_PERIOD, 2, &pings, text);
@@ -185,7 +185,7 @@ fn unencrypted(messages: &[Message<'_>], items: &mut Items) {
         &frames,
         format!("an IP packet of exactly the remaining length lies in clear at byte {}", at + 8),
     );
-    items.add(&DATA_COUNTER, 8, &frames, format!("a packet ID counts by one behind an HMAC of {at} bytes"));
+    items.add(&DATA_COUNTER, 8, &frames, counted!("a packet ID counts by one behind an HMAC of {at} bytes", at));
     items.add(&NET_TIME, 8, &frames, "beside the packet ID stands the capture's time, and stays");
 }
 

@@ -4,6 +4,7 @@ use crate::packet::Endpoint;
 use crate::protocol::evidence::{Band, Bits, Evidence, probability};
 use crate::registry::{State, Transports};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 pub(super) const SCHEMA: &str = "portproof/1";
 
@@ -56,12 +57,12 @@ pub(super) struct Item<'a> {
     #[serde(serialize_with = "bits")]
     bits: Bits,
     frames: &'a [u64],
-    text: &'a str,
+    text: Cow<'a, str>,
 }
 
 impl<'a> From<&'a Evidence> for Item<'a> {
     fn from(item: &'a Evidence) -> Self {
-        Self { id: item.family.id, bits: item.bits, frames: &item.frames, text: &item.text }
+        Self { id: item.family.id, bits: item.bits, frames: &item.frames, text: item.text.in_words() }
     }
 }
 
