@@ -1,14 +1,17 @@
 //! What the whole recognition of a flow costs, over the captures of testdata and, where they are, the corpus's.
 //!
 //! `cargo bench --bench recognition` prints mean, median, 99th percentile and the dearest flows. Headers are parsed before;
-//! timed are the head, all assessments and the conclusion. Each flow counts with the best of five rounds.
+//! timed are the head, all assessments and the conclusion. Each flow counts with the best of five rounds. Beside the dearest
+//! flows stand the recognisers that take longest to judge what was kept of them at the end, asked once more.
+//! `cargo bench --bench recognition -- TEXT` is about captures with TEXT in their path.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A failure here is a failure of the bench.
 
 use portproof::capture::{Block, CaptureFile};
-use portproof::flow::{Dir, Flow, FlowKey};
+use portproof::flow::{Dir, Flow, FlowKey, HeadBuf};
 use portproof::packet::{Packet, Parser, Payload, Transport};
 use portproof::pipeline::undecided::{Progress, Undecided};
+use portproof::protocol::{ALL, Protocol};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -94,11 +97,50 @@ fn recognise(recorded: &Recorded) -> (Duration, &'static str) {
     (start.elapsed(), decision.protocol.unwrap_or("unknown"))
 }
 
+/// The recognisers that take longest to judge what is kept of a flow at its end.
+fn dearest(recorded: &Recorded) -> String {
+    let mut head = HeadBuf::new(recorded.flow.key.transport);
+    for (packet, dir, payload) in &recorded.packets {
+        let len = packet.wire_len as usize;
+        match packet.tcp {
+            None if len > 0 => drop(head.push_datagram(packet.frame, packet.time, *dir, len, payload)),
+            None => {}
+            Some(tcp) => {
+                let stream = head.stream_mut(*dir);
+                if tcp.syn {
+                    stream.open(tcp.sequence);
+                }
+                let sequence = tcp.sequence.wrapping_add(u32::from(tcp.syn));
+                if len > 0 {
+                    stream.push(sequence, packet.frame, packet.time, len, payload);
+                }
+            }
+        }
+    }
+    let ask = |protocol: &&dyn Protocol| {
+        let start = Instant::now();
+        black_box(protocol.assess(&head.view(None, true)));
+        start.elapsed()
+    };
+    let time = |protocol: &&dyn Protocol| (0..ROUNDS).map(|_| ask(protocol)).min().unwrap_or_default();
+    let mut costs: Vec<(Duration, &str)> = ALL.iter().map(|protocol| (time(protocol), protocol.name())).collect();
+    costs.sort_by_key(|cost| std::cmp::Reverse(*cost));
+    let told = costs.iter().take(3).map(|(time, name)| format!("{name} {:.1}", micros(*time)));
+    told.collect::<Vec<String>>().join(", ")
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
 fn main() {
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let corpus = std::env::var_os("PORTPROOF_CORPUS").map_or_else(|| root.join("../shared/captures"), PathBuf::from);
     for folder in [root.join("testdata"), corpus.join("lab"), corpus.join("real")] {
-        let flows: Vec<Recorded> = below(&folder).iter().flat_map(|path| flows(path)).collect();
+        let mut paths = below(&folder);
+        paths.retain(|path| path.to_string_lossy().contains(&wanted));
+        let flows: Vec<Recorded> = paths.iter().flat_map(|path| flows(path)).collect();
         if flows.is_empty() {
             println!("skipped: no captures in {}", folder.display());
             continue;
@@ -112,15 +154,19 @@ fn main() {
             })
             .collect();
         costs.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
         let mean = costs.iter().map(|(time, ..)| micros(*time)).sum::<f64>() / costs.len() as f64;
         let at = |share: f64| costs.get((costs.len() as f64 * share) as usize).map_or(0.0, |(time, ..)| micros(*time));
         println!("{}: {} flows, microseconds a flow", folder.display(), costs.len());
         println!("  mean {mean:.1}, median {:.1}, 99th percentile {:.1}, worst:", at(0.5), at(0.01));
-        for (time, recorded, name) in costs.iter().take(8) {
+        for (time, recorded, name) in costs.iter().take(10) {
             let payloads = recorded.packets.iter().filter(|(packet, ..)| packet.wire_len > 0).count();
             let transport = if recorded.flow.key.transport == Transport::Udp { "udp" } else { "tcp" };
-            println!("  {:>8.1}  {name}, {transport}, {payloads} payloads, {}", micros(*time), recorded.capture);
+            println!(
+                "  {:>8.1}  {name}, {transport}, {payloads} payloads, {}: {}",
+                micros(*time),
+                recorded.capture,
+                dearest(recorded)
+            );
         }
     }
 }

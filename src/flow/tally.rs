@@ -1,4 +1,4 @@
-//! A fixed-size count of all payloads of one direction: lengths, counters behind constant prefixes, byte statistics.
+//! A fixed-size count of all payloads of one direction: lengths, counters behind constant prefixes, bits that never change.
 //!
 //! It holds what a mid-session judgement needs after the head is full, and knows no protocol.
 
@@ -8,10 +8,8 @@ pub const PREFIXES: usize = 4;
 const STALE: u64 = 4096;
 /// How many first bytes are watched for bits that never change.
 pub const WATCHED: usize = 64;
-/// How many payloads feed the byte statistics.
+/// In how many payloads they are watched.
 const SAMPLED: u64 = 256;
-/// How many bytes of each payload feed the byte statistics.
-const SAMPLE_BYTES: usize = 128;
 
 /// Payload lengths, counted by residue.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,12 +141,6 @@ pub struct Tally {
     used: usize,
     all_and: [u8; WATCHED],
     all_or: [u8; WATCHED],
-    /// How often each byte value occurred in the sampled bytes (the first 128 of the first 256 payloads).
-    pub histogram: [u32; 256],
-    /// Sampled bytes.
-    pub sampled: u32,
-    /// Set bits in them.
-    pub ones: u32,
 }
 
 impl Default for Tally {
@@ -161,9 +153,6 @@ impl Default for Tally {
             used: 0,
             all_and: [0xff; WATCHED],
             all_or: [0; WATCHED],
-            histogram: [0; 256],
-            sampled: 0,
-            ones: 0,
         }
     }
 }
@@ -204,16 +193,18 @@ impl Tally {
     }
 
     fn sample(&mut self, data: &[u8]) {
+        match data.first_chunk::<WATCHED>() {
+            // All at once.
+            Some(data) => self.watch(data),
+            None => self.watch(data),
+        }
+    }
+
+    #[inline(always)]
+    fn watch(&mut self, data: &[u8]) {
         for ((and, or), byte) in self.all_and.iter_mut().zip(&mut self.all_or).zip(data) {
             *and &= byte;
             *or |= byte;
-        }
-        for &byte in data.iter().take(SAMPLE_BYTES) {
-            if let Some(count) = self.histogram.get_mut(usize::from(byte)) {
-                *count += 1;
-            }
-            self.sampled += 1;
-            self.ones += byte.count_ones();
         }
     }
 

@@ -59,9 +59,7 @@ fn is_said(datagram: &Datagram<'_>) -> bool {
 
 /// What was seen of one side.
 struct Side<'a> {
-    /// All visible bytes.
-    bytes: Vec<u8>,
-    /// The datagrams they came in, with their true lengths; of TCP the stream.
+    /// The visible bytes of its datagrams, with their true lengths; of TCP the stream's.
     pieces: Vec<(&'a [u8], usize)>,
     /// Datagrams: each is a message of its own.
     datagrams: bool,
@@ -80,34 +78,44 @@ impl<'a> Side<'a> {
         let constant = |at| tally.map_or(0, |tally| tally.constant_bits(at).count_ones());
         let shortest = tally.map_or(0, |tally| tally.lengths.range.0 as usize);
         let agreeing = (0..shortest.min(crate::flow::tally::WATCHED)).map(constant).max().unwrap_or(0);
-        Self { bytes: pieces.iter().map(|(bytes, _)| *bytes).collect::<Vec<_>>().concat(), pieces, datagrams, agreeing }
+        Self { pieces, datagrams, agreeing }
     }
 
     fn shows_nothing(&self) -> bool {
         let first = self.pieces.iter().map(|(bytes, _)| *bytes).find(|bytes| !bytes.is_empty()).unwrap_or_default();
         let begins = BEGINNINGS.iter().any(|start| first.starts_with(start));
         !begins
-            && self.is_even()
             && !has_text(first)
             && !(self.datagrams && (self.has_constant() || self.has_length()))
+            && self.is_even()
             && (self.datagrams || !has_frames(first))
             && !inflates(first)
     }
 
     /// Whether the bytes are as evenly spread as random ones.
     fn is_even(&self) -> bool {
-        let count = self.bytes.len() as f64;
-        let ones: u32 = self.bytes.iter().map(|b| b.count_ones()).sum();
-        if (f64::from(ones) - 4.0 * count).abs() > BITS * (2.0 * count).sqrt() {
+        let (mut count, mut values) = (0, [0u32; 256]);
+        for (bytes, _) in &self.pieces {
+            count += bytes.len();
+            for byte in *bytes {
+                values.get_mut(usize::from(*byte)).into_iter().for_each(|seen| *seen += 1);
+            }
+        }
+        let ones: u32 = (0u8..=255).zip(&values).map(|(value, seen)| value.count_ones() * seen).sum();
+        let all = count as f64;
+        if (f64::from(ones) - 4.0 * all).abs() > BITS * (2.0 * all).sqrt() {
             return false;
         }
-        let halves = |shift: u8| chi_square::<16>(self.bytes.iter().map(|b| usize::from(b >> shift & 15)));
+        let (mut low, mut high) = ([0; 16], [0; 16]);
+        for (value, seen) in values.iter().enumerate() {
+            low.get_mut(value & 15).into_iter().for_each(|sum| *sum += seen);
+            high.get_mut(value >> 4).into_iter().for_each(|sum| *sum += seen);
+        }
         // Below five in each cell chi-square says nothing.
-        self.bytes.len() < 80
-            || (halves(0) < HALVES
-                && halves(4) < HALVES
-                && (self.bytes.len() < ENOUGH_FOR_BYTES
-                    || chi_square::<256>(self.bytes.iter().map(|b| usize::from(*b))) < WHOLES))
+        count < 80
+            || (chi_square(&low) < HALVES
+                && chi_square(&high) < HALVES
+                && (count < ENOUGH_FOR_BYTES || chi_square(&values) < WHOLES))
     }
 
     /// Whether a position has the same byte in all of at least four datagrams, or half of its bits in all of many: by
@@ -140,17 +148,10 @@ impl<'a> Side<'a> {
     }
 }
 
-fn chi_square<const CELLS: usize>(values: impl Iterator<Item = usize>) -> f64 {
-    let mut cells = [0u32; CELLS];
-    let mut count = 0.0;
-    for value in values {
-        count += 1.0;
-        if let Some(cell) = cells.get_mut(value) {
-            *cell += 1;
-        }
-    }
-    let expected = count / CELLS as f64;
-    cells.iter().map(|&seen| (f64::from(seen) - expected).powi(2) / expected).sum()
+/// How far the counts of equally likely values are from being equal.
+fn chi_square(counts: &[u32]) -> f64 {
+    let expected = counts.iter().sum::<u32>() as f64 / counts.len() as f64;
+    counts.iter().map(|&seen| (f64::from(seen) - expected).powi(2)).sum::<f64>() / expected
 }
 
 /// Whether it begins as text, or has a run of it.

@@ -260,7 +260,7 @@ impl<'a> Sa<'a> {
         for packet in self.packets.iter().take(4) {
             if !numbers.contains(&packet.esp.sequence()) {
                 numbers.push(packet.esp.sequence());
-                noise.add(packet.esp.body().get(8..).unwrap_or_default());
+                packet.esp.body().get(8..).unwrap_or_default().chunks(BLOCK).for_each(|b| noise.add(block(b), b.len()));
             }
         }
         numbers.len() >= 2 && noise.total >= 32 && noise.is_even()
@@ -283,17 +283,19 @@ impl<'a> Sa<'a> {
             return None;
         }
         let (mut noise, mut fixed, mut constant) = (Noise::default(), Vec::new(), 0);
+        let mut blocks: Vec<u128> = Vec::with_capacity(bodies.len());
         for at in (0..visible).step_by(BLOCK) {
-            let place = at..(at + BLOCK).min(visible);
-            let mut blocks: Vec<&[u8]> = bodies.iter().filter_map(|b| b.get(place.clone())).collect();
+            let len = BLOCK.min(visible - at);
+            blocks.clear();
+            blocks.extend(bodies.iter().filter_map(|b| b.get(at..at + len)).map(block));
             blocks.sort_unstable();
             blocks.dedup();
-            blocks.iter().for_each(|b| noise.add(b));
+            blocks.iter().for_each(|b| noise.add(*b, len));
             fixed.push(blocks.len() == 1);
             // A byte position that never changes: 2^-24 for four blocks and one position.
             if blocks.len() >= 4 {
-                let same = |i: &usize| blocks.windows(2).all(|w| matches!(w, [a, b] if a.get(*i) == b.get(*i)));
-                constant += (0..place.len()).filter(same).count();
+                let (and, or) = blocks.iter().fold((u128::MAX, 0), |(and, or), b| (and & b, or | b));
+                constant += (and ^ or).to_be_bytes().iter().take(len).filter(|changes| **changes == 0).count();
             }
         }
         let leading = fixed.iter().take_while(|f| **f).count();
@@ -321,11 +323,18 @@ pub(super) enum Body {
     Structured,
 }
 
+/// Up to sixteen bytes as one number, the first in front.
+fn block(bytes: &[u8]) -> u128 {
+    let mut block = [0; BLOCK];
+    block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u128::from_be_bytes(block)
+}
+
 /// Statistics of bytes that are expected to be uniform.
 struct Noise {
     total: i64,
     ones: i64,
-    counts: [i64; 256],
+    counts: [u32; 256],
 }
 
 impl Default for Noise {
@@ -335,11 +344,12 @@ impl Default for Noise {
 }
 
 impl Noise {
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.total += 1;
-            self.ones += i64::from(byte.count_ones());
-            if let Some(count) = self.counts.get_mut(usize::from(byte)) {
+    /// Counts the first `len` bytes of a block; the others are zero.
+    fn add(&mut self, block: u128, len: usize) {
+        self.total += len as i64;
+        self.ones += i64::from(block.count_ones());
+        for byte in block.to_be_bytes().iter().take(len) {
+            if let Some(count) = self.counts.get_mut(usize::from(*byte)) {
                 *count += 1;
             }
         }
@@ -349,6 +359,6 @@ impl Noise {
         // Set bits: a byte has 4 with variance 2. Six standard deviations.
         let bits_even = (self.ones - 4 * self.total).pow(2) <= 72 * self.total;
         // One value too often: mean total/256, and more than 12 + 3 times that has a chance below 2^-30.
-        bits_even && self.counts.iter().all(|&n| n <= 12 + 3 * self.total / 256)
+        bits_even && self.counts.iter().all(|&n| i64::from(n) <= 12 + 3 * self.total / 256)
     }
 }

@@ -11,6 +11,7 @@ use crate::flow::{Dir, Head};
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence, Strand, counted};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
+use std::sync::LazyLock;
 
 /// What the data channel shows.
 #[derive(Debug)]
@@ -176,12 +177,18 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     }
 }
 
+/// Which bytes occur in OpenVPN's strings.
+static IN_MAGIC: LazyLock<[bool; 256]> =
+    LazyLock::new(|| std::array::from_fn(|byte| PING.iter().chain(&OCC).any(|known| usize::from(*known) == byte)));
+
 fn is_magic(bytes: &[u8]) -> bool {
-    // The first two bytes are looked for at all places at once.
-    let ([p, q, ..], [o, c, ..]) = (PING, OCC);
-    let pairs = bytes.iter().zip(bytes.get(1..).unwrap_or_default());
-    let begins = pairs.fold(false, |some, (a, b)| some | (*a == p) & (*b == q) | (*a == o) & (*b == c));
-    begins && bytes.windows(PING.len()).any(|w| w == PING || w == OCC)
+    // Wherever such a string lies, one of its bytes is the last of a block of its length.
+    const LENGTH: usize = PING.len();
+    let (blocks, _) = bytes.as_chunks::<LENGTH>();
+    blocks.iter().enumerate().any(|(n, [.., last])| {
+        let around = || bytes.get(n * LENGTH..bytes.len().min((n + 2) * LENGTH - 1)).unwrap_or_default();
+        IN_MAGIC.get(usize::from(*last)) == Some(&true) && around().windows(LENGTH).any(|w| w == PING || w == OCC)
+    })
 }
 
 /// OpenVPN's own strings, readable without encryption.

@@ -14,6 +14,8 @@ const SHORTEST: usize = 14;
 /// The longest that is believed while looking for a boundary: a full Ethernet frame and what OpenVPN adds. Larger ones
 /// occur with jumbo frames; a chain that meets one just ends there.
 const LONGEST: usize = 1700;
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
 /// Links that must lead from one legal first byte to the next before a boundary inside a stream is believed. A random
 /// place passes one with 2^-8 (length in range and legal byte), three with 2^-24, at up to 8,192 places.
 const LINKS: usize = 3;
@@ -137,12 +139,15 @@ fn boundary(bytes: &[u8]) -> Option<usize> {
     }
     let mut chains: Vec<Chain> = vec![None; bytes.len()];
     let (mut over_legal, mut over_any) = (None, None);
-    // From the end, so that each link is followed once.
-    for (place, high) in bytes.iter().enumerate().rev() {
-        // Most bytes are not the first of a length.
-        if usize::from(*high) > LONGEST >> 8 {
-            continue;
-        }
+    // From the end, so that each link is followed once. Most bytes are not the first of a length, and most blocks have none.
+    let is_high = |byte: &u8| usize::from(*byte) <= LONGEST >> 8;
+    let blocks = bytes.chunks(BLOCK).enumerate().rev();
+    let blocks = blocks.filter(|(_, block)| block.iter().fold(false, |some, byte| some | is_high(byte)));
+    let places = blocks.flat_map(|(n, block)| {
+        let highs = block.iter().enumerate().rev().filter(|(_, byte)| is_high(byte));
+        highs.map(move |(at, _)| n * BLOCK + at)
+    });
+    for place in places {
         let Some((links, legal)) = chain(bytes, place, &chains) else { continue };
         if let Some(chain) = chains.get_mut(place) {
             *chain = Some((links, legal));

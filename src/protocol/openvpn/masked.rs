@@ -17,21 +17,27 @@ const RUN: usize = crate::flow::head::KEPT as usize;
 /// Bytes of the shortest data packet with an AEAD tag.
 const SHORTEST: usize = 28;
 
-/// Looks for data packets under the masks of `mode`.
+/// Looks for data packets under the masks of `mode`; only where [`may_show`].
 pub(super) fn read(messages: &[Message<'_>], mode: Masked) -> Option<Reading> {
-    if messages.len() < 2 * PAIRS || !share_first(messages) {
-        return None;
-    }
     FORMS.into_iter().find_map(|form| form.read(messages, mode))
 }
 
 /// Whether both directions have packets enough with one and the same first byte. Most traffic has not.
-fn share_first(messages: &[Message<'_>]) -> bool {
-    let run = |dir: Dir| messages.iter().filter(move |m| m.dir == dir).take(RUN).filter(|m| m.len >= SHORTEST);
-    let many = |dir: Dir, first: Option<u8>| run(dir).filter(|m| m.first() == first).count() > PAIRS;
-    let both = |m: &Message<'_>| many(Dir::Responder, m.first()) && many(Dir::Originator, m.first());
-    // Of RUN packets more than PAIRS are alike, so one of the first is among them.
-    run(Dir::Originator).take(RUN - PAIRS).any(both)
+pub(super) fn may_show(messages: &[Message<'_>]) -> bool {
+    if messages.len() < 2 * PAIRS {
+        return false;
+    }
+    let (mut runs, mut alike) = ([0; 2], [[0; 256]; 2]);
+    for message in messages {
+        let run = message.dir.of_mut(&mut runs);
+        *run += 1;
+        if *run <= RUN && message.len >= SHORTEST {
+            let place = message.first().and_then(|first| message.dir.of_mut(&mut alike).get_mut(usize::from(first)));
+            place.into_iter().for_each(|count| *count += 1);
+        }
+    }
+    let [a, b] = &alike;
+    a.iter().zip(b).any(|(a, b): (&usize, &usize)| *a > PAIRS && *b > PAIRS)
 }
 
 /// Where the packet ID stands.
@@ -112,20 +118,25 @@ impl<'m> Side<'m> {
         let run = messages.iter().filter(|m| m.dir == dir).take(RUN).enumerate();
         let seen: Vec<Seen<'m>> = run.filter_map(|(place, m)| Seen::new(m, place as u32, mode, form)).collect();
         let earlier = |n: usize, b: &Seen<'m>| seen.get(..n)?.iter().rev().find(|a| a.class == b.class);
-        let pairs = || seen.iter().enumerate().filter_map(|(n, b)| earlier(n, b).map(|a| (a, b)));
-        let all = pairs().count();
-        let enough = |n: usize| n >= PAIRS && n * 4 >= all * 3;
-        if !enough(pairs().filter(|(a, b)| a.fixed == b.fixed && a.number != b.number).count()) {
+        let pairs: Vec<(&Seen<'m>, &Seen<'m>)> =
+            seen.iter().enumerate().filter_map(|(n, b)| earlier(n, b).map(|a| (a, b))).collect();
+        let count = |of: &dyn Fn(&Seen<'m>, &Seen<'m>) -> bool| pairs.iter().filter(|(a, b)| of(a, b)).count();
+        let enough = |n: usize| n >= PAIRS && n * 4 >= pairs.len() * 3;
+        if !enough(count(&|a, b| a.fixed == b.fixed && a.number != b.number)) {
             return None;
         }
-        // The lower byte of the first number is not known; above it nothing but a carry changes.
-        let fits =
-            |start: u32| pairs().filter(move |(a, b)| a.fixed == b.fixed && a.differs_as_counted(b, start)).count();
-        let fitting = (0..=u32::from(u8::MAX)).map(fits).max().unwrap_or(0);
         // A counter in clear is of another protocol. Under one mask in eight a counter looks like one for so long.
-        let plain =
-            pairs().filter(|(a, b)| (1..=2 * (b.place - a.place)).contains(&b.bare.wrapping_sub(a.bare))).count();
-        (enough(fitting) && plain * 8 < fitting * 7).then_some(Self { seen })
+        let plain = count(&|a, b| (1..=2 * (b.place - a.place)).contains(&b.bare.wrapping_sub(a.bare)));
+        let believed = |fitting: usize| enough(fitting) && plain * 8 < fitting * 7;
+        // The lower byte of the first number is not known; above it nothing but a carry changes.
+        let near = |(a, b): &&(&Seen<'m>, &Seen<'m>)| a.fixed == b.fixed && a.number ^ b.number < 2 << u8::BITS;
+        let near: Vec<_> = pairs.iter().filter(near).collect();
+        if !believed(near.len()) {
+            return None;
+        }
+        let fits = |start: u32| near.iter().filter(|(a, b)| a.differs_as_counted(b, start)).count();
+        let fitting = (0..=u32::from(u8::MAX)).map(fits).max().unwrap_or(0);
+        believed(fitting).then_some(Self { seen })
     }
 
     fn first(&self) -> Option<&Seen<'m>> {
@@ -138,7 +149,10 @@ impl<'m> Seen<'m> {
         if message.len < SHORTEST {
             return None;
         }
-        let word = |at: usize| word(|i| mode.at(message, at + i));
+        let word = |at: usize| match mode {
+            Masked::XorMask => message.u32_at(at),
+            Masked::Obfuscate => word(|i| mode.at(message, at + i)),
+        };
         let (fixed, at) = match form {
             Form::Short => ((word(0)?, 0), 4),
             Form::Epoch => ((word(0)?, word(4)?), 8),

@@ -1,23 +1,29 @@
 //! Whether bytes look like ciphertext.
 
-/// Compares the number of equal pairs among the sampled bytes with what uniform ones have. `None` if there are too few
-/// bytes to tell.
+/// Bytes of each sample that are looked at: a head keeps some thirty packets.
+const FRONT: usize = 96;
+
+/// Compares the number of equal pairs among the samples' first bytes with what uniform ones have. `None` if there are too
+/// few bytes to tell.
 pub(super) fn looks_random<'a>(samples: impl Iterator<Item = &'a [u8]>) -> Option<bool> {
     let mut counts = [0u32; 256];
     let mut total = 0u32;
-    for &byte in samples.flatten() {
-        if let Some(count) = counts.get_mut(usize::from(byte)) {
-            *count += 1;
-            total += 1;
+    for sample in samples {
+        let front = sample.get(..FRONT).unwrap_or(sample);
+        total += front.len() as u32;
+        for &byte in front {
+            if let Some(count) = counts.get_mut(usize::from(byte)) {
+                *count += 1;
+            }
         }
     }
     if total < 64 {
         return None;
     }
     // Pairs of equal bytes have mean n(n-1)/512 and about the same variance; six deviations leave chance far behind.
-    let pairs: f64 = counts.iter().map(|&c| f64::from(c) * (f64::from(c) - 1.0) / 2.0).sum();
+    let pairs: u64 = counts.iter().map(|&c| u64::from(c) * u64::from(c.saturating_sub(1)) / 2).sum();
     let mean = f64::from(total) * (f64::from(total) - 1.0) / 512.0;
-    Some(pairs <= mean + 6.0 * mean.sqrt() + 4.0)
+    Some(pairs as f64 <= mean + 6.0 * mean.sqrt() + 4.0)
 }
 
 /// Whether eight bytes can be a random number: no text, fewer than three zeros or repeated values, no run of a counter.

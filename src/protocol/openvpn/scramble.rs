@@ -86,7 +86,9 @@ pub(super) fn read(messages: &[Message<'_>]) -> Option<Reading> {
     for handshake in Dir::BOTH.into_iter().filter_map(|dir| Handshake::find(messages, dir)) {
         Masked::ALL.into_iter().for_each(|mode| take(handshake.read(mode)));
     }
-    Masked::ALL.into_iter().for_each(|mode| take(masked::read(messages, mode)));
+    if masked::may_show(messages) {
+        Masked::ALL.into_iter().for_each(|mode| take(masked::read(messages, mode)));
+    }
     best
 }
 
