@@ -157,8 +157,16 @@ fn chi_square(counts: &[u32]) -> f64 {
 /// Whether it begins as text, or has a run of it.
 fn has_text(bytes: &[u8]) -> bool {
     let printable = |b: &u8| matches!(b, b' '..=b'~');
-    bytes.get(..GREETING).is_some_and(|start| start.iter().all(printable))
-        || bytes.split(|b| !printable(b)).any(|run| run.len() >= TEXT)
+    if bytes.get(..GREETING).is_some_and(|start| start.iter().all(printable)) {
+        return true;
+    }
+    // A run starts behind the last byte that is none, so that few bytes are looked at.
+    let mut rest = bytes;
+    while let Some(run) = rest.get(..TEXT) {
+        let Some(last) = run.iter().rposition(|b| !printable(b)) else { return true };
+        rest = rest.get(last + 1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Whether lengths of two or four bytes in front of each part lead through a stream, three at least, to its very end.

@@ -13,8 +13,8 @@ use crate::wire::ike::Ike;
 #[derive(Debug)]
 pub(in crate::protocol) struct EspInTcp;
 
-/// How far into a stream that was joined in the middle a message is sought.
-const SEARCHED: usize = 3000;
+/// How far into a stream that was joined in the middle a message is sought: where one of an Ethernet frame's size ends.
+const SEARCHED: usize = 1600;
 /// The longest message that is believed, in bytes: a jumbo frame. And the first byte of its length.
 const LONGEST: u16 = 9000;
 const HIGHEST: u8 = (LONGEST >> 8) as u8;

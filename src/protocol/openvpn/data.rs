@@ -185,9 +185,13 @@ fn is_magic(bytes: &[u8]) -> bool {
     // Wherever such a string lies, one of its bytes is the last of a block of its length.
     const LENGTH: usize = PING.len();
     let (blocks, _) = bytes.as_chunks::<LENGTH>();
-    blocks.iter().enumerate().any(|(n, [.., last])| {
-        let around = || bytes.get(n * LENGTH..bytes.len().min((n + 2) * LENGTH - 1)).unwrap_or_default();
-        IN_MAGIC.get(usize::from(*last)) == Some(&true) && around().windows(LENGTH).any(|w| w == PING || w == OCC)
+    let mut lasts = blocks.iter().zip(1..).map(|([.., last], n)| (last, n * LENGTH));
+    lasts.any(|(last, end)| {
+        let holds = |magic: &[u8; LENGTH]| {
+            let mut places = magic.iter().zip(1..).filter(|(byte, _)| *byte == last);
+            places.any(|(_, nth)| bytes.get(end - nth..).is_some_and(|rest| rest.starts_with(magic)))
+        };
+        IN_MAGIC.get(usize::from(*last)) == Some(&true) && [&PING, &OCC].into_iter().any(holds)
     })
 }
 

@@ -14,8 +14,6 @@ const SHORTEST: usize = 14;
 /// The longest that is believed while looking for a boundary: a full Ethernet frame and what OpenVPN adds. Larger ones
 /// occur with jumbo frames; a chain that meets one just ends there.
 const LONGEST: usize = 1700;
-/// Bytes that are looked at together.
-const BLOCK: usize = 16;
 /// Links that must lead from one legal first byte to the next before a boundary inside a stream is believed. A random
 /// place passes one with 2^-8 (length in range and legal byte), three with 2^-24, at up to 8,192 places.
 const LINKS: usize = 3;
@@ -127,45 +125,74 @@ fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
     Some((usize::from(u16::from_be_bytes(*length)), body))
 }
 
-/// How many links lead from a place to the end of what is visible, and whether all first bytes are legal. `None` if a length
-/// on the way is none.
-type Chain = Option<(u16, bool)>;
-
-/// The first place from which the lengths lead over legal packets. Scrambled and static-key streams have no legal first
-/// bytes; the more links make up for it.
+/// The first place from which the lengths lead over legal packets to the end of what is visible; it is not behind the
+/// longest packet. Scrambled and static-key streams have no legal first bytes; the more links make up for it.
 fn boundary(bytes: &[u8]) -> Option<usize> {
     if bytes.len() < LINKS * SHORTEST {
         return None;
     }
-    let mut chains: Vec<Chain> = vec![None; bytes.len()];
-    let (mut over_legal, mut over_any) = (None, None);
-    // From the end, so that each link is followed once. Most bytes are not the first of a length, and most blocks have none.
-    let is_high = |byte: &u8| usize::from(*byte) <= LONGEST >> 8;
-    let blocks = bytes.chunks(BLOCK).enumerate().rev();
-    let blocks = blocks.filter(|(_, block)| block.iter().fold(false, |some, byte| some | is_high(byte)));
-    let places = blocks.flat_map(|(n, block)| {
-        let highs = block.iter().enumerate().rev().filter(|(_, byte)| is_high(byte));
-        highs.map(move |(at, _)| n * BLOCK + at)
-    });
-    for place in places {
-        let Some((links, legal)) = chain(bytes, place, &chains) else { continue };
-        if let Some(chain) = chains.get_mut(place) {
-            *chain = Some((links, legal));
+    let mut chains = Chains { bytes, known: vec![0; bytes.len()], path: Vec::new() };
+    let mut over_any = None;
+    // Most bytes are not the first of a length.
+    let places = bytes.iter().take(2 + LONGEST).enumerate().filter(|(_, high)| usize::from(**high) <= LONGEST >> 8);
+    for (place, _) in places {
+        let Some((links, legal)) = chains.from(place) else { continue };
+        if legal && links >= LINKS {
+            return Some(place);
         }
-        over_legal = (legal && usize::from(links) >= LINKS).then_some(place).or(over_legal);
-        over_any = (usize::from(links) >= LINKS_OF_ANY).then_some(place).or(over_any);
+        over_any = over_any.or((links >= LINKS_OF_ANY).then_some(place));
     }
-    over_legal.or(over_any)
+    over_any
 }
 
-/// The chain from `start`, where those from later places are known.
-fn chain(bytes: &[u8], start: usize, chains: &[Chain]) -> Chain {
-    let (len, body) = length_at(bytes, start).filter(|(len, _)| (SHORTEST..=LONGEST).contains(len))?;
-    let next = start + 2 + len;
-    // Where no length and first byte are visible a chain ends.
-    let (links, legal) = if next + 2 < bytes.len() { (*chains.get(next)?)? } else { (0, true) };
-    let first = Opcode::of(*body.first()?).is_some();
-    Some((links + u16::from(body.len() >= len), legal && first))
+/// Where the lengths in a stream lead to. Each is followed once.
+struct Chains<'a> {
+    bytes: &'a [u8],
+    /// Per place 0 if it was not looked at yet, [`DEAD`] if a length on the way is none, else from where on what
+    /// [`Chains::from`] found: twice the links, plus 2, plus 1 if all first bytes are legal.
+    known: Vec<u16>,
+    path: Vec<usize>,
+}
+
+const DEAD: u16 = 1;
+
+impl Chains<'_> {
+    /// How many links lead from a place to the end of what is visible, and whether all first bytes are legal. `None` if a
+    /// length on the way is none.
+    fn from(&mut self, start: usize) -> Option<(usize, bool)> {
+        let mut at = start;
+        self.path.clear();
+        let mut end = loop {
+            match self.known.get(at) {
+                Some(0) => {}
+                Some(&DEAD) | None => break None,
+                Some(known) => break Some((usize::from(known / 2 - 1), known % 2 == 1)),
+            }
+            self.path.push(at);
+            let Some((len, _)) = self.packet(at) else { break None };
+            at += 2 + len;
+            // Where no length and first byte are visible a chain ends.
+            if at + 2 >= self.bytes.len() {
+                break Some((0, true));
+            }
+        };
+        while let Some(at) = self.path.pop() {
+            let step = |(links, legal)| {
+                let (len, body) = self.packet(at)?;
+                let first = Opcode::of(*body.first()?).is_some();
+                Some((links + usize::from(body.len() >= len), legal && first))
+            };
+            end = end.and_then(step);
+            let found = end.map_or(DEAD, |(links, legal)| 2 * links as u16 + 2 + u16::from(legal));
+            self.known.get_mut(at).into_iter().for_each(|known| *known = found);
+        }
+        end
+    }
+
+    /// A packet's length and what is visible from its first byte on.
+    fn packet(&self, at: usize) -> Option<(usize, &[u8])> {
+        length_at(self.bytes, at).filter(|(len, _)| (SHORTEST..=LONGEST).contains(len))
+    }
 }
 
 #[cfg(test)]
