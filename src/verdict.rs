@@ -15,7 +15,7 @@ pub use rows::{Rows, Share};
 
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};
-use crate::registry::{Claim, ClaimRow, Proto, State, satisfying};
+use crate::registry::{Claim, ClaimRow, Proto, State};
 use std::fmt;
 
 /// What a flow, an endpoint or a port comes to. The order is that of the port row's choice.
@@ -164,8 +164,6 @@ impl Answered {
 /// What was observed of a flow, as far as a verdict depends on it.
 #[derive(Clone, Copy, Debug)]
 pub struct Observation<'a> {
-    /// UDP or TCP.
-    pub transport: Transport,
     /// The protocol named, from band "likely" up.
     pub protocol: Option<&'static str>,
     /// Whether the server side spoke it: its bytes were seen, or are implied, or none are expected.
@@ -223,12 +221,10 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim) -> Judgement {
     if seen.answered == Answered::No {
         return Judgement::because(Insufficient, Reason::Unanswered);
     }
-    let rows: Vec<_> =
-        claim.services.iter().map(|name| (name.as_str(), satisfying(name, proto(seen.transport)))).collect();
     let assigned = claim.state == State::Assigned;
     match seen.protocol.filter(|_| seen.server_spoke) {
         Some(_) if !assigned => Judgement::plain(Unregistered),
-        Some(name) => judge_named(name, &rows),
+        Some(name) => judge_named(name, claim),
         // A client's bytes alone never decide, and a server that was not seen cannot contradict.
         None if seen.answered == Answered::Implied => Judgement::because(Insufficient, Reason::Lossy),
         None => {
@@ -238,7 +234,7 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim) -> Judgement {
             if !assigned {
                 return Judgement::because(Unverifiable, Reason::NoClaim);
             }
-            match doubt(claim, &rows, seen) {
+            match doubt(claim, seen) {
                 Some(reason) => Judgement::because(Unverifiable, reason),
                 None => Judgement::plain(Contradicted),
             }
@@ -246,46 +242,39 @@ pub fn judge(seen: &Observation<'_>, claim: &Claim) -> Judgement {
     }
 }
 
-/// The protocols that would satisfy a claim, as far as it has rows.
-pub fn satisfiers(claim: &Claim, transport: Transport) -> impl Iterator<Item = &'static str> + use<'_> {
-    let rows = claim.services.iter().filter_map(move |name| satisfying(name, proto(transport)));
-    rows.flat_map(|row| row.satisfied_by.iter().copied())
-}
-
-type Row<'a> = (&'a str, Option<&'static ClaimRow>);
-
-fn judge_named(name: &'static str, rows: &[Row<'_>]) -> Judgement {
-    let found = rows.iter().filter_map(|(service, row)| match row {
+fn judge_named(name: &'static str, claim: &Claim) -> Judgement {
+    let found = claim.by_service().filter_map(|(service, row)| match row {
         Some(row) if row.satisfied_by.contains(&name) => {
             Some(if row.wrapper.contains(&name) { MatchBy::Wrapper } else { MatchBy::Service })
         }
-        None if *service == name => Some(MatchBy::Service),
+        None if service == name => Some(MatchBy::Service),
         _ => None,
     });
     if let Some(by) = found.min() {
         return Judgement { verdict: Verdict::Match, reason: None, match_by: Some(by) };
     }
-    let rowless = |row: &Option<&ClaimRow>| row.is_none_or(|r| r.satisfied_by.is_empty());
-    if CARRIERS.contains(&name) && rows.iter().any(|(_, row)| rowless(row)) {
+    if CARRIERS.contains(&name) && claim.rows.iter().any(is_rowless) {
         return Judgement::because(Verdict::Unverifiable, Reason::Carrier);
     }
-    if rows.iter().any(|(_, row)| row.is_some_and(|r| r.companion.contains(&name))) {
+    if claim.rows.iter().flatten().any(|row| row.companion.contains(&name)) {
         return Judgement::because(Verdict::Unverifiable, Reason::NotExcluded);
     }
     Judgement::plain(Verdict::Mismatch)
 }
 
+/// Whether nothing is known that would make a service's claim true.
+fn is_rowless(row: &Option<&ClaimRow>) -> bool {
+    row.is_none_or(|row| row.satisfied_by.is_empty())
+}
+
 /// Why an unnamed flow on an assigned port does not contradict the claim; `None` if it does.
-fn doubt(claim: &Claim, rows: &[Row<'_>], seen: &Observation<'_>) -> Option<Reason> {
-    let no_format = |row: &Option<&ClaimRow>| row.is_some_and(|r| r.no_public_format.is_some());
-    if rows.iter().all(|(_, row)| no_format(row)) {
+fn doubt(claim: &Claim, seen: &Observation<'_>) -> Option<Reason> {
+    if claim.rows.iter().all(|row| row.is_some_and(|row| row.no_public_format.is_some())) {
         return Some(Reason::NoPublicFormat);
     }
-    let satisfiers: Vec<_> = satisfiers(claim, seen.transport).collect();
-    let rowless = rows.iter().any(|(_, row)| row.is_none_or(|r| r.satisfied_by.is_empty()));
-    if rowless || satisfiers.iter().any(|name| protocol::index(name).is_none()) {
+    if claim.rows.iter().any(is_rowless) || claim.satisfiers().any(|name| protocol::index(name).is_none()) {
         return Some(Reason::NoRecogniser);
     }
     let excluded = |name: &str| protocol::index(name).is_some_and(|n| seen.excluded.contains(n));
-    if seen.complete && satisfiers.iter().all(|name| excluded(name)) { None } else { Some(Reason::NotExcluded) }
+    if seen.complete && claim.satisfiers().all(excluded) { None } else { Some(Reason::NotExcluded) }
 }

@@ -19,7 +19,6 @@ fn excluding(names: &[&str]) -> ProtocolSet {
 fn judged(port: u16, transport: Transport, change: impl FnOnce(&mut Observation<'_>)) -> Judgement {
     let nobody = ProtocolSet::EMPTY;
     let mut seen = Observation {
-        transport,
         protocol: None,
         server_spoke: false,
         answered: Answered::Seen,
@@ -43,7 +42,6 @@ fn speaking(port: u16, transport: Transport, name: &'static str) -> (Verdict, Op
 fn unknown(port: u16, transport: Transport, excluded: &[&str]) -> (Verdict, Option<Reason>) {
     let excluded = excluding(excluded);
     let mut seen = Observation {
-        transport,
         protocol: None,
         server_spoke: false,
         answered: Answered::Seen,

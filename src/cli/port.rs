@@ -146,13 +146,15 @@ fn runs(registry: &Registry, first: u16, last: u16, proto: Option<Proto>) -> Vec
         let mut here: Vec<(Vec<Proto>, &Claim)> = Vec::new();
         for proto in protos {
             let claim = registry.claim(port, *proto);
-            match here.iter_mut().find(|(_, same)| *same == claim) {
+            match here.iter_mut().find(|(_, same)| same.registered() == claim.registered()) {
                 Some((protos, _)) => protos.push(*proto),
                 None => here.push((vec![*proto], claim)),
             }
         }
         let before = found.get_mut(open.clone()).unwrap_or_default();
-        let same = |run: &Found<'_>, now: &(Vec<Proto>, &Claim)| run.protos == now.0 && run.claim == now.1;
+        let same = |run: &Found<'_>, now: &(Vec<Proto>, &Claim)| {
+            run.protos == now.0 && run.claim.registered() == now.1.registered()
+        };
         if before.len() == here.len() && before.iter().zip(&here).all(|(run, now)| same(run, now)) {
             before.iter_mut().for_each(|run| run.last = port);
             continue;

@@ -18,6 +18,7 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The key of a packet, and whether the lesser end sent it.
+    #[inline]
     pub fn of(packet: &Packet) -> (Self, bool) {
         let from_low = packet.source <= packet.destination;
         let (low, high) =
@@ -29,8 +30,8 @@ impl FlowKey {
 /// Few wide writes: the hash is on every packet's way.
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(u128::from_ne_bytes(self.low.ip.0));
-        state.write_u128(u128::from_ne_bytes(self.high.ip.0));
+        self.low.ip.hash(state);
+        self.high.ip.hash(state);
         let tunnel = self.tunnel.map_or(0, |t| (u64::from(t.id.unwrap_or(0)) << 4) | (t.kind as u64 + 1));
         let ports = u64::from(self.low.port) << 17 | u64::from(self.high.port) << 1 | self.transport as u64;
         state.write_u64(ports);

@@ -1,11 +1,35 @@
 //! Addresses, ports and points in time in the compact form that flow keys use.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An IP address in 16 bytes; IPv4 is kept in the IPv4-mapped form of RFC 4291 section 2.5.5.2.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ip(pub [u8; 16]);
+
+/// By their bytes, in a register: it is on the way of every packet.
+impl Ord for Ip {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
+    }
+}
+
+impl PartialOrd for Ip {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Ip {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(u128::from_ne_bytes(self.0));
+    }
+}
 
 impl Ip {
     /// The address whose four bytes in network order are `bytes`.
@@ -27,9 +51,9 @@ impl Ip {
 
     /// Whether this is a multicast address or IPv4's limited broadcast address, to which nobody answers as itself.
     pub fn is_multicast(self) -> bool {
-        match self.to_std() {
-            IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
-            IpAddr::V6(v6) => v6.is_multicast(),
+        match self.0 {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, v4 @ ..] => matches!(v4, [224..240, ..] | [255, 255, 255, 255]),
+            [first, ..] => first == 0xff,
         }
     }
 }

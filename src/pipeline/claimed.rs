@@ -4,7 +4,7 @@ use crate::flow::FlowKey;
 use crate::packet::Transport;
 use crate::protocol::{self, ProtocolSet};
 use crate::registry::Registry;
-use crate::verdict::{proto, satisfiers};
+use crate::verdict::proto;
 use hashbrown::HashMap;
 
 /// The recognisers of what is claimed, by port; found out when a port is first seen.
@@ -33,8 +33,7 @@ impl<'a> Claimed<'a> {
     fn by_port(&mut self, transport: Transport, port: u16) -> ProtocolSet {
         let registry = self.registry;
         *self.known.entry((transport, port)).or_insert_with(|| {
-            let claim = registry.claim(port, proto(transport));
-            satisfiers(claim, transport).filter_map(protocol::index).collect()
+            registry.claim(port, proto(transport)).satisfiers().filter_map(protocol::index).collect()
         })
     }
 }

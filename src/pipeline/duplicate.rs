@@ -18,17 +18,25 @@ use std::num::NonZero;
 const CLOSE: i64 = 1_000_000;
 /// The same, when the VLANs differ.
 const CLOSE_ACROSS: i64 = 100_000_000;
-/// Packets remembered: 4 in each of 4,096 sets, about 10 ms at a million packets a second.
-const SETS: usize = 4096;
+/// Packets remembered: about 16 ms at a million packets a second.
+const RECENT: usize = 1 << 14;
+/// They are found by 4 places in each of 4,096 sets.
+const SETS: usize = 1 << 12;
 const WAYS: usize = 4;
 
 /// Bytes of payload compared of packets that have an identification or a sequence number.
 const TOLD: usize = 64;
 
 /// The packets seen last.
+///
+/// They are written one behind the other, and read only if a place's bits say that one may be the same: a table written
+/// here and there would wait for memory at each packet.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    sets: Vec<[Seen; WAYS]>,
+    recent: Vec<Seen>,
+    next: usize,
+    /// The latest first; of each the top bits of the print and where in `recent` it is.
+    sets: Vec<[u32; WAYS]>,
     hasher: FixedState,
 }
 
@@ -43,7 +51,7 @@ struct Seen {
 impl Default for Duplicates {
     fn default() -> Self {
         let nothing = Seen { print: 0, time: Time(i64::MIN), frame: 0, vlan: None };
-        Self { sets: vec![[nothing; WAYS]; SETS], hasher: FixedState::default() }
+        Self { recent: vec![nothing; RECENT], next: 0, sets: vec![[0; WAYS]; SETS], hasher: FixedState::default() }
     }
 }
 
@@ -54,20 +62,22 @@ impl Duplicates {
         // A bare acknowledgement without an identification may rightly be sent twice.
         let bare = packet.ip_id.is_none() && payload.is_empty() && !packet.tcp.is_some_and(|tcp| tcp.syn);
         let print = self.print(key, from_low, packet, payload);
+        let new = Seen { print, time: packet.time, frame: packet.frame, vlan: packet.vlan };
+        let top = (print >> 32) as u32 & !(RECENT as u32 - 1);
         let Some(set) = self.sets.get_mut(print as usize % SETS) else { return false };
-        let twin = |seen: &&mut Seen| {
-            let apart = packet.time.since(seen.time).unsigned_abs();
-            let same = seen.vlan == packet.vlan;
-            let close = if same { CLOSE } else { CLOSE_ACROSS };
-            seen.print == print && !(bare && same) && seen.frame != packet.frame && apart <= close as u64
+        let twin = |&place: &u32| {
+            let seen = self.recent.get(place as usize % RECENT);
+            (place ^ top) < RECENT as u32 && seen.is_some_and(|seen| seen.is_twin(&new, bare))
         };
-        if set.iter_mut().find(twin).is_some() {
+        if set.iter().any(twin) {
             return true;
         }
-        let new = Seen { print, time: packet.time, frame: packet.frame, vlan: packet.vlan };
-        if let Some(oldest) = set.iter_mut().min_by_key(|seen| seen.frame) {
+        let [first, second, third, _] = *set;
+        *set = [top | self.next as u32, first, second, third];
+        if let Some(oldest) = self.recent.get_mut(self.next) {
             *oldest = new;
         }
+        self.next = (self.next + 1) % RECENT;
         false
     }
 
@@ -86,6 +96,16 @@ impl Duplicates {
         let told = packet.ip_id.is_some() || packet.tcp.is_some();
         state.write(payload.get(..TOLD).filter(|_| told).unwrap_or(payload));
         state.finish()
+    }
+}
+
+impl Seen {
+    /// Whether `later` is the same packet again.
+    fn is_twin(&self, later: &Self, bare: bool) -> bool {
+        let apart = later.time.since(self.time).unsigned_abs();
+        let same = self.vlan == later.vlan;
+        let close = if same { CLOSE } else { CLOSE_ACROSS };
+        self.print == later.print && !(bare && same) && self.frame != later.frame && apart <= close as u64
     }
 }
 

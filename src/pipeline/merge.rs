@@ -49,7 +49,7 @@ pub(super) type End = (Endpoint, Transport, Option<Tunnel>);
 
 /// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
 pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
-    flows.sort_by_key(|e| (e.flow.first_frame, e.flow.key));
+    flows.sort_by_cached_key(|e| (e.flow.first_frame, e.flow.key));
     let mut arrivals = Arrivals::default();
     for ended in flows.iter().filter(|ended| !ends_by_itself(ended)) {
         arrivals.count(ended, true);
@@ -262,7 +262,6 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
     };
     let spoke = decision.is_some_and(|d| *server.of(&d.spoke));
     let observation = Observation {
-        transport: flow.key.transport,
         protocol: decision.and_then(|d| d.protocol),
         server_spoke: spoke || implied || answered == Answered::NotExpected,
         answered,

@@ -72,7 +72,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             workers: 1,
-            batch: 256,
+            batch: 1024,
             ports: None,
             hosts: Vec::new(),
             local: Vec::new(),

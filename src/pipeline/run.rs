@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// Batches that may wait in a worker's channel.
 pub(super) const QUEUE: usize = 64;
 
+/// The same where the capture is a file, which waits: what is ahead of the worker should not push its flows out of the caches.
+const AHEAD: usize = 8;
+
 /// Batches in its channel from which on a worker is busy, and tells which flows are decided.
 pub(super) const BUSY: usize = QUEUE / 4;
 
@@ -206,7 +209,7 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
         let mut lanes = Vec::with_capacity(workers);
         let mut handles = Vec::with_capacity(workers);
         for _ in 0..workers {
-            let (sender, receiver) = bounded::<Batch>(QUEUE);
+            let (sender, receiver) = bounded::<Batch>(AHEAD);
             let shard = Shard::new(intake.options, workers, registry);
             let spent = spent.clone();
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));

@@ -108,6 +108,19 @@ impl Undecided {
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
 
+    /// Reads a little of each part that a packet will change; what it gives means nothing.
+    #[inline]
+    pub fn read(&self) -> u64 {
+        let waiting = self.waiting.iter().fold(0, |read, set| read ^ u64::from(set.contains(0)));
+        waiting ^ self.payloads ^ self.assessed ^ self.decided_at ^ self.findings.len() as u64 ^ self.head.read()
+    }
+
+    /// The same of the streams.
+    #[inline]
+    pub fn read_streams(&self) -> u64 {
+        self.head.read_streams()
+    }
+
     /// Notes a SYN.
     pub fn open(&mut self, dir: Dir, syn_sequence: u32) {
         self.head.stream_mut(dir).open(syn_sequence);

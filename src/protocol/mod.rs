@@ -155,7 +155,9 @@ pub use sentence::{Frames, Sentence};
 pub use set::ProtocolSet;
 
 use crate::flow::{Dir, Head};
+use hashbrown::HashMap;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// Every recogniser. To add a protocol, write its file and add one line here.
 pub static ALL: &[&dyn Protocol] = &[
@@ -293,7 +295,9 @@ pub static ALL: &[&dyn Protocol] = &[
 
 /// The place in [`ALL`] of the recogniser with this name.
 pub fn index(name: &str) -> Option<usize> {
-    ALL.iter().position(|p| p.name() == name)
+    static PLACES: LazyLock<HashMap<&str, usize>> =
+        LazyLock::new(|| ALL.iter().enumerate().map(|(n, protocol)| (protocol.name(), n)).collect());
+    PLACES.get(name).copied()
 }
 
 /// An opaque mark for [`Finding::links`]: FNV-1a of what kind of identifier it is and its bytes.

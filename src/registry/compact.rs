@@ -19,6 +19,7 @@ use std::ops::Range as Span;
 use std::sync::LazyLock;
 
 use super::by_port::ByPort;
+use super::claims::satisfying;
 use super::{Claim, Proto, Range, State, Transports, check};
 
 pub(super) const MAGIC: &[u8; 8] = b"PPREG\0\0\x01";
@@ -172,6 +173,7 @@ impl Registry {
                 claim.services.push(name.to_string());
             }
         }
+        claim.rows = claim.services.iter().map(|name| satisfying(name, proto)).collect();
         claim
     }
 

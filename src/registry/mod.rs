@@ -199,6 +199,8 @@ pub struct Claim {
     /// The assigned service names in the registry's order, historic aliases last; for
     /// [`State::AssignedOtherTransport`] the names on the other transports.
     pub services: Vec<String>,
+    /// What makes the claim of each of `services` true, as far as that is known.
+    pub rows: Vec<Option<&'static ClaimRow>>,
     /// The transports of `services` for [`State::AssignedOtherTransport`], else empty.
     pub other_transports: Transports,
 }
@@ -206,7 +208,22 @@ pub struct Claim {
 impl Claim {
     /// A claim without services.
     pub(crate) const fn none(state: State) -> Self {
-        Self { state, services: Vec::new(), other_transports: Transports::NONE }
+        Self { state, services: Vec::new(), rows: Vec::new(), other_transports: Transports::NONE }
+    }
+
+    /// What the registry says, whatever is known of the services beside.
+    pub fn registered(&self) -> (State, &[String], Transports) {
+        (self.state, &self.services, self.other_transports)
+    }
+
+    /// The services, each with what makes its claim true.
+    pub fn by_service(&self) -> impl Iterator<Item = (&str, Option<&'static ClaimRow>)> {
+        self.services.iter().map(String::as_str).zip(self.rows.iter().copied())
+    }
+
+    /// The protocols that would satisfy the claim, as far as that is known.
+    pub fn satisfiers(&self) -> impl Iterator<Item = &'static str> {
+        self.rows.iter().flatten().flat_map(|row| row.satisfied_by.iter().copied())
     }
 }
 

@@ -3,8 +3,7 @@
 use super::page::Page;
 use crate::protocol::evidence::{Band, Bits, Evidence, PRIOR, sum};
 use crate::protocol::{ALL, Decision, ProtocolSet, index};
-use crate::registry::satisfying;
-use crate::verdict::{FlowRecord, proto};
+use crate::verdict::FlowRecord;
 use std::io;
 
 /// What was found, what spoke against it, and what it comes to.
@@ -137,8 +136,8 @@ fn losers(page: &mut Page<'_>, decision: &Decision) -> io::Result<()> {
 /// Which of the protocols that would satisfy the claim are excluded.
 fn excluded(page: &mut Page<'_>, flow: &FlowRecord<'_>, decision: &Decision) -> io::Result<()> {
     let is = |name: &str| index(name).is_some_and(|n| decision.excluded.contains(n));
-    for service in &flow.claim.services {
-        let Some(row) = satisfying(service, proto(flow.transport)) else { continue };
+    for (service, row) in flow.claim.by_service() {
+        let Some(row) = row else { continue };
         for name in &row.satisfied_by {
             let text = match (index(name), is(name)) {
                 (None, _) => format!("{name}, which would satisfy {service}, has no recogniser yet."),

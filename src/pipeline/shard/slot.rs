@@ -48,6 +48,30 @@ impl Slot {
         Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None, told: false }
     }
 
+    /// Reads a little of all that a packet will change. What it gives means nothing.
+    #[inline]
+    pub(super) fn read(&self) -> u64 {
+        self.flow.read() ^ self.heard.is_some() as u64 ^ u64::from(self.told)
+    }
+
+    /// The same for the head, if there is one.
+    #[inline]
+    pub(super) fn read_head(&self) -> u64 {
+        match &self.stage {
+            Stage::Open(undecided) => undecided.read(),
+            _ => 0,
+        }
+    }
+
+    /// The same for the head's streams.
+    #[inline]
+    pub(super) fn read_streams(&self) -> u64 {
+        match &self.stage {
+            Stage::Open(undecided) => undecided.read_streams(),
+            _ => 0,
+        }
+    }
+
     pub(super) fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open(_))
     }
