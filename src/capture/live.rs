@@ -1,7 +1,7 @@
 //! Packets of network interfaces, by libpcap, in blocks that come in time even when traffic is slow.
 //!
 //! The descriptors never block and are waited for with poll, so that a signal is heard whatever the traffic. At the end
-//! the kernel is first told to accept nothing more, then everything it had accepted is read: it has counted that itself.
+//! the kernel is soon told to accept nothing more, then everything it had accepted is read: it has counted that itself.
 
 mod interfaces;
 mod limit;
@@ -30,6 +30,9 @@ const BLOCK: usize = 256 << 10;
 const TICK: Duration = Duration::from_millis(100);
 /// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// How long an end lets the kernel accept frames that were sent before it: on a busy machine they may still be on their way
+/// from the interface to the ring.
+const ON_THE_WAY: Duration = Duration::from_millis(50);
 /// The most frames read at a time.
 const PORTION: u64 = 256;
 /// How often the kernel's counters are asked for.
@@ -49,6 +52,8 @@ pub struct Live {
     limit: Limit,
     deadline: Option<Instant>,
     ending: Option<Instant>,
+    /// The kernel accepts nothing more.
+    shut: bool,
     counted: Instant,
     faults: Vec<CaptureError>,
     notice: Notice,
@@ -131,6 +136,7 @@ impl Live {
             limit: limit.clone(),
             deadline: settings.duration.map(|duration| now + duration),
             ending: None,
+            shut: false,
             counted: now,
             faults: Vec::new(),
             // One thread is enough to say it.
@@ -223,21 +229,19 @@ impl Live {
         }
     }
 
+    /// Tells the kernel to accept nothing more.
+    fn shut(&mut self) {
+        if !std::mem::replace(&mut self.shut, true) {
+            self.ports.iter().for_each(|port| socket::accept_nothing(port.capture.as_fd()));
+        }
+    }
+
     /// Whether every interface is gone or told to stop, and all it had accepted is read.
     fn over(&mut self) -> bool {
         if self.limit.is_reached() {
             return true;
         }
-        let since = |port: &Port| match (port.state, self.ending) {
-            (State::Gone(since), Some(ending)) => Some(since.min(ending)),
-            (State::Gone(since), None) => Some(since),
-            (_, ending) => ending,
-        };
-        let mut over = true;
-        for port in &self.ports {
-            over &= since(port).is_some();
-        }
-        if !over {
+        if !self.shut && !self.ports.iter().all(|port| matches!(port.state, State::Gone(_))) {
             return false;
         }
         self.count(true);
@@ -333,6 +337,10 @@ impl Source for Live {
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.deadline = None;
             self.stop();
+            self.shut();
+        }
+        if self.ending.is_some_and(|ending| ending.elapsed() >= ON_THE_WAY) {
+            self.shut();
         }
         self.fill(block);
         if block.frames.is_empty() {
@@ -366,10 +374,7 @@ impl Source for Live {
     }
 
     fn stop(&mut self) -> bool {
-        if self.ending.is_none() {
-            self.ending = Some(Instant::now());
-            self.ports.iter().for_each(|port| socket::accept_nothing(port.capture.as_fd()));
-        }
+        self.ending.get_or_insert_with(Instant::now);
         true
     }
 

@@ -10,7 +10,7 @@
 use crate::packet::{Frame, LinkType, Time};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,8 @@ pub struct Rotation {
     pub bytes: Option<u64>,
     /// When it is this old, nanoseconds of packet time. The name is then a format of strftime(3), in UTC.
     pub age: Option<i64>,
-    /// By size: so many files in turn, the oldest is overwritten. By age: it is over after so many.
+    /// By size: so many files in turn (by size and age: in each such time), the oldest is overwritten. By age alone: it is
+    /// over after so many.
     pub files: Option<u32>,
 }
 
@@ -33,7 +34,8 @@ pub struct Saver {
     out: BufWriter<File>,
     links: Vec<LinkType>,
     written: u64,
-    begun: Option<Time>,
+    /// When the first file was begun, or the latest that was for age.
+    begun: Time,
     /// Files begun for size (since the last for age), and for age.
     nth: u32,
     ages: u32,
@@ -47,14 +49,14 @@ impl Saver {
     /// # Errors
     /// Those of the file system, with the file's name.
     pub fn create(path: &Path, rotation: Rotation, now: Time) -> io::Result<Self> {
-        let out = BufWriter::with_capacity(1 << 18, create(&name(path, rotation, now, 0))?);
+        let out = BufWriter::with_capacity(1 << 18, opened(&name(path, rotation, now, 0), false)?);
         let mut saver = Self {
             path: path.to_owned(),
             rotation,
             out,
             links: Vec::new(),
             written: 0,
-            begun: None,
+            begun: now,
             nth: 0,
             ages: 1,
             over: false,
@@ -115,41 +117,38 @@ impl Saver {
         self.out.flush()
     }
 
-    /// Begins the file anew under its name, which another program may have moved away.
+    /// Opens the file anew under its name, which another program may have moved away. If nobody has, a new section goes to
+    /// its end.
     ///
     /// # Errors
     /// Those of the file system.
-    pub fn reopen(&mut self, now: Time) -> io::Result<()> {
-        self.begin(now)
+    pub fn reopen(&mut self) -> io::Result<()> {
+        self.begin(true)
     }
 
     fn rotate(&mut self, now: Time) -> io::Result<()> {
-        let begun = *self.begun.get_or_insert(now);
-        if self.rotation.age.is_some_and(|age| now.since(begun) >= age) {
-            self.begun = Some(now);
-            self.nth = 0;
+        if self.rotation.age.is_some_and(|age| now.since(self.begun) >= age) {
+            (self.begun, self.nth) = (now, 0);
             if self.rotation.bytes.is_none() && self.rotation.files.is_some_and(|files| self.ages >= files) {
                 self.over = true;
                 return self.flush();
             }
             self.ages += 1;
-            return self.begin(now);
+            return self.begin(false);
         }
         if self.rotation.bytes.is_some_and(|bytes| self.written > bytes) {
-            self.nth += 1;
-            if let Some(files) = self.rotation.files.filter(|_| self.rotation.age.is_none()) {
-                self.nth %= files.max(1);
-            }
-            return self.begin(now);
+            self.nth = (self.nth + 1) % self.rotation.files.unwrap_or(u32::MAX).max(1);
+            return self.begin(false);
         }
         Ok(())
     }
 
-    fn begin(&mut self, now: Time) -> io::Result<()> {
+    fn begin(&mut self, append: bool) -> io::Result<()> {
         self.flush()?;
-        self.out = BufWriter::with_capacity(1 << 18, create(&name(&self.path, self.rotation, now, self.nth))?);
+        let file = opened(&name(&self.path, self.rotation, self.begun, self.nth), append)?;
+        self.written = file.metadata()?.len();
+        self.out = BufWriter::with_capacity(1 << 18, file);
         self.links.clear();
-        self.written = 0;
         self.header()
     }
 
@@ -173,21 +172,24 @@ impl Saver {
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
-    File::create(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+/// A new file, in place of any that has its name; or the end of that.
+fn opened(path: &Path, append: bool) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).write(true).append(append).truncate(!append).open(path);
+    file.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
-/// The name of a file: as given; with a number for size, of as many digits as all need; with the time for age.
-fn name(path: &Path, rotation: Rotation, now: Time, nth: u32) -> PathBuf {
+/// The name of a file: as given; with the time at which the latest was begun for age; with a number for size, of as many
+/// digits as all need.
+fn name(path: &Path, rotation: Rotation, begun: Time, nth: u32) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     if rotation.age.is_some() {
-        let at = Timestamp::from_nanosecond(i128::from(now.0)).unwrap_or_default();
+        let at = Timestamp::from_nanosecond(i128::from(begun.0)).unwrap_or_default();
         // What is no format is a name.
         if let Ok(text) = jiff::fmt::strtime::format(path.to_string_lossy().as_bytes(), TimeZone::UTC.to_datetime(at)) {
             name = text.into();
         }
     }
-    match (rotation.bytes, rotation.files.filter(|_| rotation.age.is_none())) {
+    match (rotation.bytes, rotation.files) {
         (Some(_), Some(files)) => {
             let digits = files.saturating_sub(1).to_string().len();
             name.push(format!("{nth:0digits$}"));
@@ -266,6 +268,37 @@ mod tests {
         let ring = Rotation { bytes, files: Some(11), ..Rotation::default() };
         assert_eq!(names(ring, 3), ["f00", "f01", "f02"]);
         assert_eq!(names(Rotation { files: Some(2), ..ring }, 9), ["f0", "f1"]);
+    }
+
+    /// As tcpdump 4.99.3 names them: the time at which a period began, and in each period the same numbers in turn.
+    #[test]
+    fn files_turn_by_size_in_each_period() {
+        let dir = tempfile::tempdir().unwrap();
+        let rotation = Rotation { bytes: Some(150), age: Some(10_000_000_000), files: Some(2) };
+        let mut saver = Saver::create(&dir.path().join("%S-"), rotation, Time(0)).unwrap();
+        for second in [1, 2, 3, 12, 13] {
+            saver.write(&frame(second, &[0; 50]), "").unwrap();
+        }
+        saver.flush().unwrap();
+        let times = |name: &str| read(&dir.path().join(name)).iter().map(|f| f.0 / 1_000_000_000).collect::<Vec<_>>();
+        assert_eq!(["00-0", "00-1", "12-0", "12-1"].map(times), [vec![3], vec![2], vec![12], vec![13]]);
+        assert_eq!((std::fs::read_dir(dir.path()).unwrap().count(), saver.is_over()), (4, false));
+    }
+
+    #[test]
+    fn what_is_opened_anew_loses_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, moved) = (dir.path().join("f"), dir.path().join("moved"));
+        let mut saver = Saver::create(&path, Rotation::default(), Time(0)).unwrap();
+        saver.write(&frame(1, b"a"), "").unwrap();
+        saver.reopen().unwrap();
+        saver.write(&frame(2, b"b"), "").unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        saver.reopen().unwrap();
+        saver.write(&frame(3, b"c"), "").unwrap();
+        saver.flush().unwrap();
+        let bytes = |path| read(path).into_iter().flat_map(|(_, _, bytes)| bytes).collect::<Vec<_>>();
+        assert_eq!((bytes(&moved), bytes(&path)), (b"ab".to_vec(), b"c".to_vec()));
     }
 
     #[test]

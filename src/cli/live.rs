@@ -153,7 +153,11 @@ fn watch(args: &Args) -> Result<u8, Failure> {
     drop(watch);
     showing.status.clear();
     showing.outside.stopping();
-    Ok(showing.finish(&watched?)?)
+    let watched = watched?;
+    let code = showing.finish(&watched)?;
+    // The process ends. To give back each of a hundred thousand pieces of memory before would take longer than all else.
+    std::mem::forget(watched);
+    Ok(code)
 }
 
 impl Args {

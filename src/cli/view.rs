@@ -109,7 +109,10 @@ fn show(args: &Args) -> Result<u8, Failure> {
     let screen = Screen::of_stdout_with(args.color.into());
     let style = Style { screen, by: By::Port, all: false, only: None, min_band: None, top: None };
     table(&watched.board, &summary(&watched.board, &name, date), style, io::stdout().lock())?;
-    Ok(Outcome { failed: say_faults(&watched), ..Outcome::default() }.code())
+    let code = Outcome { failed: say_faults(&watched), ..Outcome::default() }.code();
+    // As in a run without a screen.
+    std::mem::forget(watched);
+    Ok(code)
 }
 
 /// Whether the terminal is ours.

@@ -11,8 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often the flag of the signals is looked at, and the line redrawn.
-const TICK: Duration = Duration::from_millis(100);
+/// How often the flag of the signals is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How often the line is redrawn.
+const PACE: Duration = Duration::from_millis(100);
 
 /// Reads shorter than this show no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -63,7 +66,7 @@ impl Drop for Watch {
 }
 
 fn watch(control: &Control, asked: &[Arc<AtomicBool>], over: &AtomicBool, mut line: Option<Line>) {
-    let start = Instant::now();
+    let (start, mut drawn) = (Instant::now(), Instant::now());
     while !over.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
         if asked.iter().any(|asked| asked.load(Ordering::Relaxed)) && !control.stopped() {
@@ -72,8 +75,10 @@ fn watch(control: &Control, asked: &[Arc<AtomicBool>], over: &AtomicBool, mut li
         let elapsed = start.elapsed();
         if let Some(line) = &mut line
             && elapsed >= PATIENCE
+            && drawn.elapsed() >= PACE
             && !over.load(Ordering::Relaxed)
         {
+            drawn = Instant::now();
             line.draw(control, elapsed);
         }
     }

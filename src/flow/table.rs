@@ -117,6 +117,12 @@ impl<T: Keyed> Table<T> {
         Some(removed)
     }
 
+    /// Takes the last slot out. None is found any more, which makes this quick.
+    pub fn pop(&mut self) -> Option<T> {
+        self.index.clear();
+        self.slots.pop().map(|(_, slot)| slot)
+    }
+
     /// Slot `n`.
     pub fn get_mut(&mut self, n: usize) -> Option<&mut T> {
         self.slots.get_mut(n).map(|(_, slot)| slot)
@@ -148,6 +154,7 @@ mod tests {
     use super::*;
     use crate::packet::{Endpoint, Ip, Transport};
 
+    #[derive(Clone)]
     struct Slot(FlowKey);
 
     impl Keyed for Slot {
@@ -210,6 +217,12 @@ mod tests {
         }
         assert_eq!(table.find(2, &key(2)), None);
         table.insert(1, Slot(key(1)));
+        let mut emptied = table.clone();
+        assert!(emptied.pop().is_some_and(|slot| slot.0 == key(1)) && emptied.find(5, &key(5)).is_none());
+        assert_eq!(
+            (emptied.len(), std::iter::from_fn(|| emptied.pop()).count(), emptied.len()),
+            (2 * PIECE, 2 * PIECE, 0)
+        );
         assert_eq!((table.find(1, &key(1)), table.into_slots().count()), (Some(2 * PIECE), 2 * PIECE + 1));
     }
 }

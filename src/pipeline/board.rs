@@ -49,6 +49,13 @@ struct Known {
     told: Option<(Told, bool)>,
 }
 
+impl Known {
+    fn new(id: Id, merged: Merged) -> Self {
+        let standing = Standing::Open;
+        Self { id, merged, standing, added: None, arrived: false, tried: None, offered: 0, told: None }
+    }
+}
+
 /// A live run so far.
 #[derive(Debug)]
 pub struct Board<'a> {
@@ -159,10 +166,7 @@ impl<'a> Board<'a> {
                     known.merged.ended.flow = flow;
                     self.again.push(number);
                 }
-                None => {
-                    let ended = Ended { flow, decision: None, complete: false, lossy: [false; 2], heard: None };
-                    self.place(ended, Standing::Open);
-                }
+                None => self.place(Ended::counted(flow), Standing::Open),
             },
             Change::Announced(id, heard) => self.hear(id, heard),
         }
@@ -194,16 +198,7 @@ impl<'a> Board<'a> {
                 known.merged = Merged { answered_elsewhere: known.merged.answered_elsewhere, ..merged };
                 known
             }
-            Entry::Vacant(place) => place.insert(Box::new(Known {
-                id,
-                merged,
-                standing: Standing::Open,
-                added: None,
-                arrived: false,
-                tried: None,
-                offered: 0,
-                told: None,
-            })),
+            Entry::Vacant(place) => place.insert(Box::new(Known::new(id, merged))),
         };
         self.again.push(number);
         self.numbered |= moved::may_move(&known.merged);

@@ -22,6 +22,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// A flow of which nothing but its counters is known.
+    pub(super) fn counted(flow: Flow) -> Self {
+        Self { flow, decision: None, complete: false, lossy: [false; 2], heard: None }
+    }
+
     /// What recognition concluded, to be changed.
     pub(super) fn decision_mut(&mut self) -> Option<&mut Decision> {
         self.decision.as_mut().map(Arc::make_mut)

@@ -4,7 +4,7 @@ use super::decrypted::Decrypted;
 use super::duplicate::Duplicates;
 use super::select;
 use super::shard::Hashed;
-use super::{Control, Hidden, Options};
+use super::{Control, End, Hidden, Options};
 use crate::capture::{Block, CaptureError, FrameRef, Programs, Source};
 use crate::flow::FlowKey;
 use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
@@ -26,6 +26,8 @@ pub(super) struct Intake<'a> {
     pub(super) span: Option<(Time, Time)>,
     pub(super) fault: Option<CaptureError>,
     pub(super) interrupted: bool,
+    /// There is no time left: frames are counted and not looked at.
+    late: bool,
     parsed: Vec<Packet>,
     duplicates: Duplicates,
     decrypted: Decrypted,
@@ -58,6 +60,7 @@ impl<'a> Intake<'a> {
             span: None,
             fault: None,
             interrupted: false,
+            late: false,
             parsed: Vec::new(),
             duplicates: Duplicates::default(),
             decrypted: Decrypted::default(),
@@ -73,6 +76,7 @@ impl<'a> Intake<'a> {
     pub(super) fn next_block(&mut self, block: &mut Block) -> bool {
         if self.control.stopped() {
             self.interrupted = true;
+            self.late = self.control.end(self.options) == End::Late;
             if !self.file.stop() {
                 return false;
             }
@@ -109,13 +113,17 @@ impl<'a> Intake<'a> {
             if self.is_due(reference.time) {
                 return at;
             }
-            let frame = block.frame(reference);
             self.counts.received += 1;
-            self.counts.truncated += u64::from((frame.data.len() as u32) < frame.wire_len);
+            self.counts.truncated += u64::from(reference.len < reference.wire_len);
             self.span = Some(match self.span {
-                None => (frame.time, frame.time),
-                Some((first, last)) => (first.min(frame.time), last.max(frame.time)),
+                None => (reference.time, reference.time),
+                Some((first, last)) => (first.min(reference.time), last.max(reference.time)),
             });
+            if self.late {
+                self.counts.dropped_queue += 1;
+                continue;
+            }
+            let frame = block.frame(reference);
             if !self.chosen(&frame) {
                 self.counts.filtered += 1;
                 continue;

@@ -93,10 +93,9 @@ impl Keeping {
         self.saver.is_over()
     }
 
-    /// Begins the file anew under its name.
+    /// Opens the file anew under its name.
     pub fn reopen(&mut self) {
-        let now = jiff::Timestamp::now().as_nanosecond();
-        let done = self.saver.reopen(crate::packet::Time(i64::try_from(now).unwrap_or(0)));
+        let done = self.saver.reopen();
         self.failed = self.failed.take().or(done.err());
     }
 

@@ -14,7 +14,7 @@ use super::run::{Batch, Order, QUEUE, feed};
 use super::shard::Shard;
 use super::shed::Shed;
 use super::taken::Taken;
-use super::{Control, Options};
+use super::{Control, End, Options};
 use crate::capture::{Block, CaptureError, Source};
 use crate::packet::Time;
 use crate::registry::Registry;
@@ -99,26 +99,24 @@ pub fn watch_live<'a, S: Source + 'static>(
         let (spent, emptied) = unbounded();
         let (news, incoming) = bounded(NEWS);
         let (hasher, shed) = (&hasher, &shed);
-        // After a stop the capture is not to wait for the workers: what it still reads, no more than the kernel's rings hold,
-        // waits for them in lanes of its own.
-        let (lanes, rest): (Vec<Sender<Batch>>, Vec<Sender<Batch>>) = (0..workers)
+        let lanes: Vec<Sender<Batch>> = (0..workers)
             .map(|_| {
-                let ((lane, batches), (rest, left)) = (bounded(QUEUE), unbounded());
+                let (lane, batches) = bounded(QUEUE);
                 let (spent, news) = (spent.clone(), news.clone());
-                let worker = Worker { lane: batches, rest: left, spent, news, shed, control, options };
+                let worker = Worker { lane: batches, spent, news, shed, control, options };
                 let shard = Shard::live(options, workers, registry);
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
                     worker.work(shard);
                 });
-                (lane, rest)
+                lane
             })
-            .unzip();
+            .collect();
         let captures: Vec<_> = sources
             .into_iter()
             .enumerate()
             .map(|(number, source)| {
-                let (news, lanes, rest, emptied) = (news.clone(), lanes.clone(), rest.clone(), emptied.clone());
+                let (news, lanes, emptied) = (news.clone(), lanes.clone(), emptied.clone());
                 scope.spawn(move || {
                     let _ends = EndsWithUs(control);
                     let mut intake = Intake::new(Box::new(source), options, control, hasher);
@@ -129,7 +127,7 @@ pub fn watch_live<'a, S: Source + 'static>(
                     }
                     let mut pace = Pace { number, told: Instant::now(), swept: Time(i64::MIN), news: &news };
                     let mut after = |intake: &mut Intake<'_>, lanes: &[_], block: &_| pace.after(intake, lanes, block);
-                    feed(&mut intake, lanes, Some(rest), &emptied, &mut |_, _| {}, Some(shed), &mut after);
+                    feed(&mut intake, lanes, &emptied, &mut |_, _| {}, Some(shed), &mut after);
                     let last = News::Taken(number, Box::new(taken(&intake)));
                     let faults: Vec<_> = intake.fault.take().into_iter().chain(intake.file.faults()).collect();
                     // The capture is closed before anybody is waited for.
@@ -139,9 +137,9 @@ pub fn watch_live<'a, S: Source + 'static>(
                 })
             })
             .collect();
-        drop((news, lanes, rest));
+        drop((news, lanes));
         let _ends = EndsWithUs(control);
-        let done = keep(&mut board, &incoming, observer, control, options.grace);
+        let done = keep(&mut board, &incoming, observer, control, options);
         // A thread that panicked is a bug; its panic goes on here.
         let faults =
             |capture: ScopedJoinHandle<'_, _>| capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -170,16 +168,17 @@ fn keep(
     incoming: &Receiver<News>,
     observer: &mut dyn Observer,
     control: &Control,
-    grace: Duration,
+    options: &Options,
 ) -> io::Result<()> {
-    let mut keeper = Keeper { sides: Vec::new(), due: Instant::now() + TICK, surveyed: Instant::now(), control, grace };
+    let now = Instant::now();
+    let mut keeper = Keeper { sides: Vec::new(), due: now + TICK, surveyed: now, control, options };
     let mut done = Ok(());
     loop {
         let news = match incoming.recv_deadline(keeper.due) {
             Ok(news) => Some(news),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => {
-                return done.and_then(|()| board.survey(&mut |flow, event| observer.flow(flow, event)));
+                return done.and_then(|()| keeper.survey(board, observer));
             }
         };
         if done.is_ok() {
@@ -198,7 +197,7 @@ struct Keeper<'c> {
     due: Instant,
     surveyed: Instant,
     control: &'c Control,
-    grace: Duration,
+    options: &'c Options,
 }
 
 impl Keeper<'_> {
@@ -209,10 +208,10 @@ impl Keeper<'_> {
                 board.hurried += hurried;
                 for change in changes {
                     let tell = &mut |flow: &FlowRecord<'_>, event| observer.flow(flow, event);
-                    if self.control.stopped_before(self.grace) {
-                        board.settle(change, tell)?;
-                    } else {
-                        board.take(change, tell)?;
+                    match self.control.end(self.options) {
+                        End::NotYet => board.take(change, tell)?,
+                        End::Hasty => board.settle(change, Some(tell))?,
+                        End::Late => board.settle(change, None)?,
                     }
                     // There may be a hundred thousand at a time; whoever watches is not to wait for them.
                     self.tick(board, observer)?;
@@ -243,6 +242,14 @@ impl Keeper<'_> {
         self.tick(board, observer)
     }
 
+    /// Looks at all flows side by side, if there is time.
+    fn survey(&self, board: &mut Board<'_>, observer: &mut dyn Observer) -> io::Result<()> {
+        match self.control.end(self.options) {
+            End::NotYet => board.survey(&mut |flow, event| observer.flow(flow, event)),
+            _ => Ok(()),
+        }
+    }
+
     /// Does what is due.
     fn tick(&mut self, board: &mut Board<'_>, observer: &mut dyn Observer) -> io::Result<()> {
         let now = Instant::now();
@@ -252,7 +259,7 @@ impl Keeper<'_> {
         self.due = now + TICK;
         if now.duration_since(self.surveyed) >= SURVEY {
             self.surveyed = now;
-            board.survey(&mut |flow, event| observer.flow(flow, event))?;
+            self.survey(board, observer)?;
         }
         if let Some(keeping) = &mut board.keeping {
             keeping.tick();

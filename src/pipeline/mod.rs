@@ -32,6 +32,7 @@ pub use event::Event;
 pub use hidden::{Hidden, HiddenCounts};
 pub use keep::{Keeping, Wanted};
 pub use live::{Observer, Watched, watch_live};
+use options::End;
 pub use options::{Control, Options, PortSet};
 pub use run::{Captured, read_capture, watch_capture};
 pub use select::{Moment, Network, Window};

@@ -26,8 +26,9 @@ impl PortSet {
     }
 }
 
-/// [`Options::grace`] unless told otherwise: the end is to take half a second, with the last rows.
+/// [`Options::grace`] and [`Options::haste`] unless told otherwise: the end is to take half a second, with the last rows.
 const GRACE: Duration = Duration::from_millis(150);
+const HASTE: Duration = Duration::from_millis(100);
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -64,8 +65,11 @@ pub struct Options {
     pub exhaustive: bool,
     /// In a live run: the packets to be saved.
     pub keep: Option<Wanted>,
-    /// In a live run: how long after [`Control::stop`] flows are judged as usual. What is left then is only counted.
+    /// In a live run: how long after [`Control::stop`] flows are judged as usual. Then recognisers are not asked any more:
+    /// packets are counted in their flows, and flows in their rows by what was found before.
     pub grace: Duration,
+    /// And for how long that goes on. Packets that are left then are given to no flow.
+    pub haste: Duration,
 }
 
 impl Default for Options {
@@ -88,6 +92,7 @@ impl Default for Options {
             exhaustive: false,
             keep: None,
             grace: GRACE,
+            haste: HASTE,
         }
     }
 }
@@ -113,8 +118,23 @@ impl Control {
         self.stop.get().is_some()
     }
 
-    /// Whether it was asked to end longer ago than that.
-    pub(super) fn stopped_before(&self, time: Duration) -> bool {
-        self.stop.get().is_some_and(|stop| stop.elapsed() >= time)
+    /// How much of a live run's end is over.
+    pub(super) fn end(&self, options: &Options) -> End {
+        match self.stop.get().map(Instant::elapsed) {
+            Some(elapsed) if elapsed >= options.grace.saturating_add(options.haste) => End::Late,
+            Some(elapsed) if elapsed >= options.grace => End::Hasty,
+            _ => End::NotYet,
+        }
     }
+}
+
+/// How much of a live run's end is over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum End {
+    /// It goes on, or there is time to judge as usual.
+    NotYet,
+    /// [`Options::grace`] is over.
+    Hasty,
+    /// [`Options::haste`], too.
+    Late,
 }

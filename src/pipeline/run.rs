@@ -215,7 +215,7 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
             handles.push(scope.spawn(move || work(shard, &receiver, &spent)));
             lanes.push(sender);
         }
-        feed(intake, lanes, None, &emptied, so_far, None, &mut |_, _, _| {});
+        feed(intake, lanes, &emptied, so_far, None, &mut |_, _, _| {});
         // A worker that panicked is a bug; its panic goes on here rather than a result that lacks its flows.
         handles.into_iter().map(|h| h.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     })
@@ -224,12 +224,11 @@ fn threaded(intake: &mut Intake<'_>, registry: &Registry, so_far: &mut SoFar<'_>
 /// What is done when a block is handed on.
 pub(super) type After<'f> = dyn FnMut(&mut Intake<'_>, &[Sender<Batch>], &Arc<Block>) + 'f;
 
-/// Reads and parses until the end and hands each packet to the lane of its flow; after a stop to the lanes of the `rest`,
-/// which hold whatever comes. With `shed`, packets of decided flows are dropped while their worker is late.
+/// Reads and parses until the end and hands each packet to the lane of its flow. With `shed`, packets of decided flows are
+/// dropped while their worker is late; after a stop it is waited for instead, since nothing more comes meanwhile.
 pub(super) fn feed(
     intake: &mut Intake<'_>,
-    mut lanes: Vec<Sender<Batch>>,
-    mut rest: Option<Vec<Sender<Batch>>>,
+    lanes: Vec<Sender<Batch>>,
     emptied: &Receiver<Vec<Hashed>>,
     so_far: &mut SoFar<'_>,
     shed: Option<&Shed>,
@@ -244,9 +243,6 @@ pub(super) fn feed(
         let mut block = free.map_or_else(Arc::default, |n| blocks.swap_remove(n));
         let Some(writable) = Arc::get_mut(&mut block) else { return };
         let more = intake.next_block(writable);
-        if let Some(rest) = rest.take_if(|_| intake.interrupted) {
-            lanes = rest;
-        }
         let shed = shed.filter(|_| !intake.interrupted);
         if let Some(shed) = shed {
             shed.press(lanes.iter().any(|lane| lane.len() > BUSY));

@@ -7,7 +7,7 @@ mod slot;
 
 use super::ended::{Change, Ended};
 use super::undecided::Progress;
-use super::{Options, Wanted, merge};
+use super::{End, Options, Wanted, merge};
 use crate::flow::{FlowKey, Table};
 use crate::packet::{Packet, Time, Transport};
 use crate::protocol::Band;
@@ -56,8 +56,8 @@ pub struct Shard<'a> {
     news: Option<Vec<Change>>,
     keep: Option<Wanted>,
     swept: Time,
-    /// The run ends, and there is no time left.
-    hasty: bool,
+    /// Whether the run ends, and how much time is left.
+    ending: End,
 }
 
 /// Packets whose flows are fetched together: what they hold stays in the processor's first caches.
@@ -87,7 +87,7 @@ impl<'a> Shard<'a> {
             news: None,
             keep: options.keep,
             swept: Time(i64::MIN),
-            hasty: false,
+            ending: End::NotYet,
         }
     }
 
@@ -159,24 +159,9 @@ impl<'a> Shard<'a> {
         let victim = self.victim();
         if let Some(old) = self.table.replace(victim, hash, slot) {
             self.evicted += 1;
-            self.evict(old);
+            self.let_go(old);
         }
         victim
-    }
-
-    /// Judges a flow that has to go; a live run tells it.
-    fn evict(&mut self, old: Slot) {
-        let (live, told, hurried) = (self.news.is_some(), old.told || !self.hasty, self.hurried);
-        let ended = self.end(old);
-        if live && told {
-            return self.over(ended);
-        }
-        if live {
-            // Nobody hears of it who could make more of it.
-            self.untold += 1;
-            self.hurried = hurried + 1;
-        }
-        self.tally(ended);
     }
 
     /// Judges a flow alone, and keeps of it what its row needs.
@@ -185,12 +170,12 @@ impl<'a> Shard<'a> {
         self.rows.add(&merge::record(0, &merged, self.registry));
     }
 
-    /// The slot that was silent longest among the next eight.
+    /// The slot that was silent longest among the next eight; in haste the next one.
     fn victim(&mut self) -> usize {
-        let len = self.table.len().max(1);
-        let candidates = (0..8).map(|n| (self.hand + n) % len);
+        let (len, many) = (self.table.len().max(1), if self.ending == End::NotYet { 8 } else { 1 });
+        let candidates = (0..many).map(|n| (self.hand + n) % len);
         let oldest = candidates.min_by_key(|&n| self.table.get(n).map(|slot| slot.flow.last));
-        self.hand = (self.hand + 8) % len;
+        self.hand = (self.hand + many) % len;
         oldest.unwrap_or(0)
     }
 
@@ -218,7 +203,7 @@ impl<'a> Shard<'a> {
             return;
         }
         let dir = slot.flow.dir(from_low);
-        let overlooked = self.hasty && !matches!(slot.stage, Stage::Closed(_));
+        let overlooked = self.ending != End::NotYet && !matches!(slot.stage, Stage::Closed(_));
         slot.flow.count(packet, dir, if overlooked { 0 } else { payload.len() });
         if packet.wire_len == 0 || overlooked {
             return;
@@ -275,8 +260,8 @@ impl<'a> Shard<'a> {
     }
 
     fn end(&mut self, mut slot: Slot) -> Ended {
-        if self.hasty {
-            self.hurried += u64::from(self.heads.give_up(&mut slot));
+        if self.ending != End::NotYet {
+            self.hurried += u64::from(self.heads.give_up(&mut slot, self.ending == End::Late));
         } else {
             self.heads.conclude(&mut slot, true);
         }

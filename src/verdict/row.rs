@@ -154,6 +154,18 @@ impl PortRow {
         self.sort();
     }
 
+    /// Counts a flow anew that was counted with so many packets and bytes, and the same verdict. `false`: it was not.
+    pub(super) fn recount(&mut self, packets: u64, bytes: u64, flow: &FlowRecord<'_>) -> bool {
+        let place = (flow.judgement.verdict, flow.protocol());
+        let Some(known) = self.observed.iter_mut().find(|o| (o.verdict, o.protocol) == place) else { return false };
+        known.flows = known.flows.saturating_sub(1);
+        known.packets = known.packets.saturating_sub(packets);
+        known.bytes = known.bytes.saturating_sub(bytes);
+        known.count(flow);
+        self.sort();
+        true
+    }
+
     pub(super) fn merge(&mut self, new: Observed) {
         let place = |o: &Observed| (o.verdict, o.protocol);
         match self.observed.iter_mut().find(|o| place(o) == place(&new)) {

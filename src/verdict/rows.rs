@@ -109,6 +109,18 @@ impl Rows {
         }
     }
 
+    /// Puts what a flow has come to in the place of what it had added.
+    pub fn replace(&mut self, before: &Share, flow: &FlowRecord<'_>) {
+        let now = self.share(flow);
+        let counts = Share { packets: before.packets, bytes: before.bytes, ..now };
+        let row = self.rows.get_mut(&now.key).filter(|_| counts == *before);
+        // Most have only had more packets.
+        if !row.is_some_and(|row| row.recount(before.packets, before.bytes, flow)) {
+            self.take_back(before);
+            self.add(flow);
+        }
+    }
+
     /// Adds all rows of another capture or shard.
     pub fn absorb(&mut self, other: Self) {
         self.probers.extend(other.probers);

@@ -1,10 +1,12 @@
-//! The end of a live run when there is no time left: flows are put into their rows one by one, and forgotten.
+//! The end of a live run when there is no time left: flows are put into their rows one by one.
 
-use super::{Board, Ended, Standing};
+use super::{Board, Ended, Known, Standing};
 use crate::pipeline::ended::Change;
 use crate::pipeline::event::{Event, Tell};
 use crate::pipeline::merge::{self, Merged};
+use crate::protocol::Bits;
 use crate::verdict::Rows;
+use hashbrown::hash_map::Entry;
 use std::io;
 
 impl Board<'_> {
@@ -14,44 +16,61 @@ impl Board<'_> {
         self.seen += flows;
     }
 
-    /// Takes the last word of a flow, and lets go of it, when there is no time left to ask what it means for others. What is
-    /// not the last is followed by it.
-    pub(in crate::pipeline) fn settle(&mut self, change: Change, tell: &mut Tell<'_>) -> io::Result<()> {
-        let Change::Judged(mut ended, Standing::Over) = change else { return Ok(()) };
+    /// Takes news of a flow when there is no time left to ask what they mean for others. Whoever watches is told of flows that
+    /// are over if there is time for that, which is when there is a `tell`.
+    pub(in crate::pipeline) fn settle(&mut self, change: Change, tell: Option<&mut Tell<'_>>) -> io::Result<()> {
+        let (ended, judged) = match change {
+            Change::Judged(ended, standing) => (ended, Some(standing)),
+            Change::Counted(flow) => (Ended::counted(flow), None),
+            Change::Announced(..) => return Ok(()),
+        };
         let id = (ended.flow.first_frame, ended.flow.key);
-        let number = self.numbers.remove(&id);
-        let mut known = number.and_then(|number| self.flows.remove(&number));
-        let odds = |ended: &Ended| ended.decision.as_ref().map(|decision| decision.odds);
-        if let Some(known) = &mut known
-            && odds(&known.merged.ended) > odds(&ended)
-        {
-            // Others have strengthened it.
-            ended.decision = known.merged.ended.decision.take();
-        }
-        let mut merged = merge::seat(ended, &self.arrivals, self.registry);
-        if let Some(known) = &known {
-            let Merged { announced, inherited, answered_elsewhere, .. } = known.merged;
-            merged = Merged { announced, inherited, answered_elsewhere, ..merged };
-        }
-        self.company.lift(&mut merged);
-        let tried = self.scans.enter(known.as_ref().and_then(|known| known.tried), &merged);
-        merged.probe = tried.is_some_and(|tried| self.scans.is_probe(&tried));
-        if let Some((share, _)) = known.and_then(|known| known.added) {
-            self.rows.take_back(&share);
-        }
-        let number = number.unwrap_or_else(|| {
+        let number = *self.numbers.entry(id).or_insert_with(|| {
             self.seen += 1;
             self.seen
         });
-        let record = merge::record(number, &merged, self.registry);
-        self.rows.add(&record);
+        let known = match self.flows.entry(number) {
+            Entry::Occupied(known) if judged.is_none() => {
+                let known = known.into_mut();
+                known.merged.ended.flow = ended.flow;
+                known
+            }
+            Entry::Occupied(known) => {
+                let known = known.into_mut();
+                known.merged.settle(ended, |ended| merge::seat(ended, &self.arrivals, self.registry));
+                self.company.lift(&mut known.merged);
+                known
+            }
+            Entry::Vacant(place) => {
+                let mut merged = merge::seat(ended, &self.arrivals, self.registry);
+                self.company.lift(&mut merged);
+                place.insert(Box::new(Known::new(id, merged)))
+            }
+        };
+        let record = merge::record(number, &known.merged, self.registry);
+        let adds = (self.rows.share(&record), record.decision.map_or(Bits::ZERO, |d| d.odds));
+        match known.added.replace(adds) {
+            Some((before, _)) => self.rows.replace(&before, &record),
+            None => self.rows.add(&record),
+        }
+        if judged != Some(Standing::Over) {
+            return Ok(());
+        }
         if let Some(keeping) = &mut self.keeping {
             keeping.judged(id, &record);
         }
-        tell(&record, Event::End)?;
-        if let Some(tried) = tried {
-            self.scans.forget(tried, merged.probe);
+        tell.map_or(Ok(()), |tell| tell(&record, Event::End))
+    }
+}
+
+impl Merged {
+    /// Takes what the flow comes to now, and keeps what others have made of it.
+    fn settle(&mut self, mut ended: Ended, seat: impl Fn(Ended) -> Self) {
+        let odds = |ended: &Ended| ended.decision.as_ref().map(|decision| decision.odds);
+        if odds(&self.ended) > odds(&ended) {
+            ended.decision = self.ended.decision.take();
         }
-        Ok(())
+        let Self { announced, inherited, answered_elsewhere, probe, .. } = *self;
+        *self = Self { announced, inherited, answered_elsewhere, probe, ..seat(ended) };
     }
 }

@@ -11,10 +11,9 @@ use crate::pipeline::shed::Shed;
 use crate::pipeline::{Control, Options};
 use crossbeam_channel::{Receiver, Sender};
 
-/// A worker: takes what comes through its lane, and then what waits in the lane of the rest.
+/// A worker: takes what comes through its lane.
 pub(super) struct Worker<'w> {
     pub(super) lane: Receiver<Batch>,
-    pub(super) rest: Receiver<Batch>,
     pub(super) spent: Sender<Vec<Hashed>>,
     pub(super) news: Sender<News>,
     pub(super) shed: &'w Shed,
@@ -23,10 +22,10 @@ pub(super) struct Worker<'w> {
 }
 
 impl Worker<'_> {
-    /// Works until both lanes are closed, then ends all flows.
+    /// Works until the lane is closed, then ends all flows.
     pub(super) fn work(&self, mut shard: Shard<'_>) {
         let saves = self.options.keep.is_some_and(|wanted| !wanted.all);
-        for mut batch in self.lane.iter().chain(&self.rest) {
+        for mut batch in &self.lane {
             self.look_at_the_time(&mut shard);
             shard.take(&batch.packets, &batch.block.bytes);
             self.tell(&mut shard);
@@ -35,6 +34,7 @@ impl Worker<'_> {
                 while from > 0 {
                     from = shard.sweep(now, from);
                     self.tell(&mut shard);
+                    self.look_at_the_time(&mut shard);
                 }
             }
             if saves {
@@ -63,9 +63,7 @@ impl Worker<'_> {
     }
 
     fn look_at_the_time(&self, shard: &mut Shard<'_>) {
-        if self.control.stopped_before(self.options.grace) {
-            shard.make_haste();
-        }
+        shard.make_haste(self.control.end(self.options));
     }
 
     fn tell(&self, shard: &mut Shard<'_>) {

@@ -6,7 +6,7 @@ use crate::flow::FlowKey;
 use crate::packet::{Packet, Time, Transport};
 use crate::pipeline::board::Id;
 use crate::pipeline::ended::{Change, Ended, Standing};
-use crate::pipeline::{Options, merge};
+use crate::pipeline::{End, Options, merge};
 use crate::protocol::Band;
 use crate::registry::Registry;
 
@@ -45,10 +45,15 @@ impl<'a> Shard<'a> {
     /// counters of flows that were not silent since the last sweep. It goes through the flows in portions, from `from`
     /// downwards, and gives the place to go on from; 0: that was all.
     pub fn sweep(&mut self, now: Time, from: usize) -> usize {
+        if self.ending != End::NotYet {
+            // All flows are about to end.
+            return 0;
+        }
         let mut place = from.min(self.table.len());
         while place > 0 && self.news.as_ref().is_some_and(|news| news.len() < PORTION) {
             place -= 1;
-            let Some(Slot { flow, told, .. }) = self.table.get_mut(place) else { continue };
+            let Some(slot) = self.table.get_mut(place) else { continue };
+            let flow = &slot.flow;
             let silent = now.since(flow.last);
             let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
             if silent > idle || (flow.is_closed() && silent > LINGER) {
@@ -63,8 +68,8 @@ impl<'a> Shard<'a> {
             if flow.last >= self.swept
                 && let Some(news) = &mut self.news
             {
-                *told = true;
                 news.push(Change::Counted(flow.clone()));
+                slot.tell();
             }
             if silent >= WAIT {
                 self.look(place);
@@ -90,9 +95,8 @@ impl<'a> Shard<'a> {
     /// Ends flows, in portions; false: there are no more.
     pub fn wind_up(&mut self) -> bool {
         for _ in 0..PORTION {
-            let Some(slot) = self.table.remove(self.table.len().wrapping_sub(1)) else { return false };
-            let ended = self.end(slot);
-            self.over(ended);
+            let Some(slot) = self.table.pop() else { return false };
+            self.let_go(slot);
         }
         true
     }
@@ -109,7 +113,7 @@ impl<'a> Shard<'a> {
     pub(super) fn announce(&mut self, place: usize, said: usize) {
         let Some(news) = self.news.as_mut().filter(|_| said > 0) else { return };
         if let Some(Slot { flow, heard: Some(heard), told, .. }) = self.table.get_mut(place) {
-            *told = true;
+            told.get_or_insert(0);
             news.push(Change::Announced((flow.first_frame, flow.key), heard.latest(said)));
         }
     }
@@ -121,9 +125,9 @@ impl<'a> Shard<'a> {
         if undecided.band() == before {
             return;
         }
-        slot.told = true;
         let mut so_far = slot.clone();
         so_far.stage = Stage::Closed(self.heads.judge(&mut undecided.clone(), &slot.flow.key, false));
+        slot.tell();
         news.push(Change::Judged(so_far.ended(), Standing::Open));
     }
 
@@ -135,7 +139,7 @@ impl<'a> Shard<'a> {
             let merged = merge::alone(ended.clone(), self.registry);
             *keep = wanted.takes(&merge::record(0, &merged, self.registry));
         }
-        slot.told = true;
+        slot.tell();
         news.push(Change::Judged(ended, Standing::Decided));
     }
 }

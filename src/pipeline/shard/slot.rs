@@ -13,8 +13,8 @@ pub(super) struct Slot {
     pub(super) flow: Flow,
     pub(super) stage: Stage,
     pub(super) heard: Option<Box<Heard>>,
-    /// Who watches a live run knows of it.
-    pub(super) told: bool,
+    /// Who watches a live run knows of it, as it was when it had so many packets.
+    pub(super) told: Option<u64>,
 }
 
 /// How far recognition came.
@@ -45,7 +45,21 @@ impl Keyed for Slot {
 
 impl Slot {
     pub(super) fn new(key: FlowKey, packet: &Packet, from_low: bool) -> Self {
-        Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None, told: false }
+        Self { flow: Flow::new(key, packet, from_low), stage: Stage::Silent, heard: None, told: None }
+    }
+
+    /// Notes that whoever watches is told of the flow as it is now.
+    pub(super) fn tell(&mut self) {
+        self.told = Some(self.packets());
+    }
+
+    /// Whether there is nothing new to tell.
+    pub(super) fn is_told(&self) -> bool {
+        self.told == Some(self.packets())
+    }
+
+    fn packets(&self) -> u64 {
+        self.flow.packets.iter().sum()
     }
 
     /// Reads a little of all that a packet will change. What it gives means nothing.
