@@ -53,8 +53,8 @@ fn messages_are_recognised_without_the_start() {
         ("mqtt/subscription.pcap", 18, "mqtt"),
         ("mqtt/subscription.pcap", 58, "mqtt"),
         ("rdp/xrdp.pcap", 32, "rdp"),
-        ("kafka/versions.pcap", 4, "kafka"),
-        ("mongodb/hello.pcap", 4, "mongodb"),
+        ("kafka/librdkafka.pcap", 4, "kafka"),
+        ("mongodb/pymongo.pcap", 4, "mongodb"),
         ("ftp/transfers.pcap", 12, "ftp"),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(capture);
@@ -69,6 +69,7 @@ const LATER: &[(&str, &str)] = &[
     ("http", "tls"),
     ("http", "http2"),
     ("http", "smtp"),
+    ("socks", "http"),
     ("socks", "tls"),
     ("socks", "rdp"),
     ("socks", "smtp"),

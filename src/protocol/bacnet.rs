@@ -57,6 +57,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Bacnet, "who-is.pcap", Band::Confident);
+        replay::expect(&Bacnet, "bacpypes3.pcap", Band::Confident);
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Ass
         finding.evidence.push(item(weights.answer, 14, frames, "the response echoes the query's ID and question"));
         finding.server = Some(reply.datagram.dir);
         finding.settled = reading.misses == [0; 2];
-    } else if dialect == Dialect::Dns && !both {
+    } else if matches!(dialect, Dialect::Dns | Dialect::Llmnr) && !both {
         let dir = first.datagram.dir;
         finding.server = Some(if first.message.is_response() { dir } else { dir.other() });
     }

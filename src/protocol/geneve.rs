@@ -61,6 +61,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Geneve, "tunnel.pcap", Band::Confident);
+        replay::expect(&Geneve, "openvswitch.pcap", Band::Confident);
     }
 }

@@ -15,10 +15,10 @@ impl Dialogue for Gopher {
 
     /// A selector, which proves nothing.
     fn client(&self, bytes: &[u8]) -> Opening {
-        if bytes.len() < 512 && text::is_text(bytes) { Opening::Neutral } else { Opening::Foreign }
+        if is_selector(bytes) { Opening::Neutral } else { Opening::Foreign }
     }
 
-    fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
+    fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let fits = |line: &[u8]| {
             let kind = line.first().is_some_and(|b| {
                 matches!(b, b'0'..=b'9' | b'+' | b'T' | b'g' | b'I' | b'h' | b'i' | b's' | b'd' | b'p')
@@ -27,17 +27,25 @@ impl Dialogue for Gopher {
             kind && line.split(|&b| b == b'\t').nth(3).is_some_and(port)
         };
         let lines = || text::lines(bytes).take(4).filter(|l| *l != b".");
+        // What one line asks for may be a document, and that may be anything.
+        let document = || if is_selector(client) { Opening::Neutral } else { Opening::Foreign };
         if !lines().all(fits) {
-            return Opening::Foreign;
+            return document();
         }
         match lines().count() as i32 {
-            0 if bytes.len() > 512 || !text::is_text(bytes) => Opening::Foreign,
+            0 if bytes.len() > 512 || !text::is_text(bytes) => document(),
             0 => Opening::Short,
             count => Said::new(&MENU, 6 + count * 10, counted!("the first {count} lines are of a Gopher menu", count))
                 .unfinished(count < 3)
                 .into(),
         }
     }
+}
+
+/// Whether what a client has sent can be a selector: one line at most. It may be on its way.
+fn is_selector(bytes: &[u8]) -> bool {
+    let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.len() < 512 && !line.contains(&b'\n') && text::is_text(bytes)
 }
 
 #[cfg(test)]
@@ -49,6 +57,13 @@ mod tests {
     fn a_menu() {
         let server = b"iWelcome\t\terror.host\t1\r\n1Files\t/files\ta.io\t70\r\n.\r\n";
         assert_eq!(found(&Gopher, b"\r\n", server).unwrap().bits(), Bits::whole(26));
-        assert!(excluded(&Gopher, b"\r\n", b"HTTP/1.1 400 Bad\r\n"));
+        assert!(excluded(&Gopher, b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1.1 400 Bad\r\n"));
+        assert!(excluded(&Gopher, b"USER a\r\nPASS b\r\n", b"220 ready\r\n"));
+    }
+
+    #[test]
+    fn a_document_may_be_anything() {
+        assert!(!excluded(&Gopher, b"/about.txt\r\n", b"about this server\n"));
+        assert!(!excluded(&Gopher, b"/a.gif\r\n", b"GIF89a\0\xff"));
     }
 }

@@ -108,11 +108,14 @@ impl Http {
         if !status && !document {
             return Opening::Foreign;
         }
-        let asked = !client.is_empty() && matches!(self.client(client), Opening::Spoken(_));
+        let question = if client.is_empty() { Opening::Short } else { self.client(client) };
+        let asked = matches!(question, Opening::Spoken(_));
         match status {
             true if asked => {
                 Said::new(&STATUS, 16, "a status line that is not well-formed").variant("malformed").into()
             }
+            // A proxy's reply, say, and then HTTP's.
+            true if matches!(question, Opening::Foreign) => Opening::Foreign,
             // The beginning is HTTP's own, whatever became of the rest.
             true => Opening::Neutral,
             // The client's half may yet come: captures put packets of the two directions in the wrong order.

@@ -69,6 +69,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Iax, "registration.pcap", Band::Confident);
+        replay::expect(&Iax, "iaxmodem.pcap", Band::Confident);
     }
 }

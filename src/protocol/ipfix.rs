@@ -44,6 +44,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Ipfix, "export.pcap", Band::Confident);
+        replay::expect(&Ipfix, "openvswitch.pcap", Band::Confident);
     }
 }

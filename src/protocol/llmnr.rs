@@ -45,6 +45,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Llmnr, "queries.pcap", Band::Confident);
+        replay::expect(&Llmnr, "resolved.pcap", Band::Confident);
     }
 }

@@ -40,6 +40,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Mdns, "queries.pcap", Band::Certain);
+        replay::expect(&Mdns, "zeroconf.pcap", Band::Certain);
     }
 }

@@ -66,6 +66,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Mgcp, "audit.pcap", Band::Certain);
+        replay::expect(&Mgcp, "osmo-mgw.pcap", Band::Certain);
     }
 }

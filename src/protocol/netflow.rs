@@ -45,6 +45,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Netflow, "export.pcap", Band::Confident);
+        replay::expect(&Netflow, "openvswitch-v5.pcap", Band::Confident);
     }
 }

@@ -98,6 +98,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Rtcp, "reports.pcap", Band::Certain);
+        replay::expect(&Rtcp, "gstreamer.pcap", Band::Certain);
     }
 }

@@ -58,6 +58,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Rtps, "discovery.pcap", Band::Certain);
+        replay::expect(&Rtps, "cyclonedds.pcap", Band::Certain);
     }
 }

@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Sflow, "samples.pcap", Band::Confident);
+        replay::expect(&Sflow, "openvswitch.pcap", Band::Confident);
     }
 }

@@ -69,8 +69,9 @@ impl Dialogue for Socks {
                 }
                 Said::new(&REPLY, 14, counted!("server replies with SOCKS 4 code {code}", code)).variant("4").into()
             }
-            ([5, choice, rest @ ..], [5, count, offered @ ..]) => {
-                let offered = offered.get(..usize::from(*count).min(offered.len())).unwrap_or_default();
+            ([5, ..], [5]) => Opening::Short,
+            ([5, choice, rest @ ..], [5, count @ 1..=9, offered @ ..]) => {
+                let Some(offered) = offered.get(..usize::from(*count)) else { return Opening::Short };
                 if *choice != 0xff && !offered.contains(choice) {
                     return Opening::Foreign;
                 }

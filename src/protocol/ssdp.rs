@@ -80,6 +80,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Ssdp, "search.pcap", Band::Certain);
+        replay::expect(&Ssdp, "minidlna.pcap", Band::Certain);
     }
 }

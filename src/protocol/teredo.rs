@@ -52,6 +52,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Teredo, "bubbles.pcap", Band::Confident);
+        replay::expect(&Teredo, "miredo.pcap", Band::Confident);
     }
 }

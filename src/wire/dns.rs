@@ -189,7 +189,6 @@ impl<'a> Message<'a> {
         let query = !response && answers == 0 && authority == 0;
         if self.flags & 0x7fff & !0x0700 == 0
             && self.flags & 0x0100 == 0
-            && self.id != 0
             && single
             && (query || (response && answers > 0))
         {
@@ -274,6 +273,9 @@ mod tests {
         assert_eq!(Message::new(mdns, mdns.len()).unwrap().dialect(), Dialect::Mdns);
         let llmnr = b"\x77\x01\0\0\0\x01\0\0\0\0\0\0\x04wpad\0\0\x01\0\x01";
         assert_eq!(Message::new(llmnr, llmnr.len()).unwrap().dialect(), Dialect::Llmnr);
+        // Some clients count their queries from ID 0.
+        let zero = [b"\0\0", &llmnr[2..]].concat();
+        assert_eq!(Message::new(&zero, zero.len()).unwrap().dialect(), Dialect::Llmnr);
         let reverse = b"\x77\x01\0\0\0\x01\0\0\0\0\0\0\x011\x010\x010\x03127\x07in-addr\x04arpa\0\0\x0c\0\x01";
         let reverse = Message::new(reverse, reverse.len()).unwrap();
         assert_eq!((reverse.dialect(), reverse.dialect_over_tcp()), (Dialect::Dns, Dialect::Llmnr));
