@@ -18,15 +18,6 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def random(n, seed=1):
-    """n bytes that look random and are always the same."""
-    out = b''
-    while len(out) < n:
-        seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64
-        out += struct.pack('!I', seed >> 32)
-    return out[:n]
-
-
 def talk(name, port, *turns):
     """A connection in which client and server send in turn, the client first; b'' skips a turn."""
     path = os.path.join(ROOT, name)
@@ -78,16 +69,7 @@ def seeds():
 
 
 def text():
-    talk('whois/domain.pcap', 43, b'example.org\r\n', b'% WHOIS server\r\n\r\ndomain:       EXAMPLE.ORG\r\nrefer:        whois.example.net\r\n'
-         b'nserver:      A.EXAMPLE.NET\r\n')
     talk('pjl/info.pcap', 9100, b'\x1b%-12345X@PJL INFO ID\r\n', b'@PJL INFO ID\r\n"LASER PRINTER"\r\n\x0c')
-    talk('postscript/job.pcap', 9100, b'%!PS-Adobe-3.0\n%%Title: test\n%%EndComments\nshowpage\n%%EOF\n')
-
-
-def windows():
-    options = b'\0\0\x15\0\6\1\0\x1b\0\1\2\0\x1c\0\x0c\3\0\x28\0\4\xff' + bytes(23)
-    talk('tds/pre-login.pcap', 1433, struct.pack('!BBHHBB', 0x12, 1, 8 + len(options), 0, 0, 0) + options,
-         struct.pack('!BBHHBB', 4, 1, 8 + len(options), 0, 1, 0) + options)
 
 
 def network():
@@ -99,9 +81,6 @@ def network():
 
 
 def databases():
-    frame = lambda first, opcode, data=b'': struct.pack('!BBhBI', first, 0, 0, opcode, len(data)) + data
-    startup = b'\0\1\0\x0bCQL_VERSION\0\x053.0.0'
-    talk('cassandra/options.pcap', 9042, frame(4, 5), frame(0x84, 6, b'\0\0'), frame(4, 1, startup), frame(0x84, 2))
     json = b'{"request":"agent data","host":"a"}'
     reply = zlib.compress(b'{"response":"success"}')
     talk('zabbix/agent.pcap', 10051, b'ZBXD\1' + struct.pack('<II', len(json), 0) + json, b'ZBXD\3' + struct.pack('<II', len(reply), 22) + reply)
@@ -110,6 +89,5 @@ def databases():
 if __name__ == '__main__':
     seeds()
     text()
-    windows()
     network()
     databases()
