@@ -221,6 +221,10 @@ fn sealed(bytes: &[u8]) -> Option<(u32, u32)> {
 
 /// The layouts with which an IP packet of `length` bytes makes an ESP packet of `len`.
 fn layouts(len: u32, length: u32) -> u16 {
+    // From the least that stands around the ciphertext to the most, with two bytes behind the packet and the most padding.
+    if !(16 + 2..=56 + 2 + 15).contains(&len.wrapping_sub(length)) {
+        return 0;
+    }
     let fits = |(block, around): &(u32, u32)| len == around + (length + 2).next_multiple_of(*block);
     LAYOUTS.iter().enumerate().filter(|(_, layout)| fits(layout)).fold(0, |set, (n, _)| set | 1 << n)
 }

@@ -100,7 +100,8 @@ impl<'a> Shard<'a> {
     }
 
     /// Reads what the packets' flows hold, step by step for all of them: each step waits for memory, but all wait at once.
-    fn fetch(&self, packets: &[Hashed]) {
+    /// Gives where the flows probably lie.
+    fn fetch(&self, packets: &[Hashed]) -> [Option<usize>; TOGETHER] {
         let mut places = [None; TOGETHER];
         for (place, (hash, _)) in places.iter_mut().zip(packets) {
             *place = self.table.likely(*hash);
@@ -109,17 +110,19 @@ impl<'a> Shard<'a> {
         black_box(slots().fold(0, |read, slot| read ^ slot.read()));
         black_box(slots().fold(0, |read, slot| read ^ slot.read_head()));
         black_box(slots().fold(0, |read, slot| read ^ slot.read_streams()));
+        places
     }
 
     /// First finds all flows, then updates them.
     fn take_together(&mut self, packets: &[Hashed], block: &[u8]) {
-        self.fetch(packets);
+        let likely = self.fetch(packets);
         let mut places = std::mem::take(&mut self.places);
         places.clear();
         let evicted = self.evicted;
-        for (hash, packet) in packets {
+        for ((hash, packet), likely) in packets.iter().zip(likely) {
             let (key, from_low) = FlowKey::of(packet);
-            let found = self.table.find(*hash, &key);
+            let lies = |place: &usize| self.table.get(*place).is_some_and(|slot| slot.flow.key == key);
+            let found = likely.filter(lies).or_else(|| self.table.find(*hash, &key));
             // An ICMP error speaks of a flow, but makes none.
             let place = match found {
                 None if packet.refused => usize::MAX,

@@ -228,30 +228,26 @@ impl Undecided {
         for n in whom.iter() {
             whom.remove(n);
             let Some(protocol) = ALL.get(n) else { continue };
-            let assessment = protocol.assess(&head);
-            let place = self.findings.iter().position(|(known, _)| *known == n);
-            match (assessment, place) {
-                (Assessment::Recognised(finding), place) => {
+            let known = self.findings.iter().position(|(known, _)| *known == n);
+            match protocol.assess(&head) {
+                Assessment::Recognised(finding) => {
                     let done = finding.settled && Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
-                    match place.and_then(|place| self.findings.get_mut(place)) {
+                    match known.and_then(|place| self.findings.get_mut(place)) {
                         Some((_, known)) => *known = finding,
                         None => self.findings.push((n, finding)),
                     }
                     if done {
                         return true;
                     }
+                    continue;
                 }
-                (other, place) => {
-                    if let Some(place) = place {
-                        self.findings.remove(place);
-                    }
-                    match other {
-                        Assessment::Excluded => self.excluded.insert(n),
-                        Assessment::Until(dir) => dir.of_mut(&mut self.waiting).insert(n),
-                        Assessment::Never => self.waiting.iter_mut().for_each(|waiting| waiting.insert(n)),
-                        _ => {}
-                    }
-                }
+                Assessment::NotNow => {}
+                Assessment::Excluded => self.excluded.insert(n),
+                Assessment::Until(dir) => dir.of_mut(&mut self.waiting).insert(n),
+                Assessment::Never => self.waiting.iter_mut().for_each(|waiting| waiting.insert(n)),
+            }
+            if let Some(place) = known {
+                self.findings.remove(place);
             }
         }
         false

@@ -65,7 +65,7 @@ impl Slot {
     /// Reads a little of all that a packet will change. What it gives means nothing.
     #[inline]
     pub(super) fn read(&self) -> u64 {
-        self.flow.read() ^ self.heard.is_some() as u64 ^ u64::from(self.told)
+        self.flow.read() ^ u64::from(self.heard.is_some()) ^ u64::from(self.told.is_some())
     }
 
     /// The same for the head, if there is one.
