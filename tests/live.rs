@@ -294,6 +294,11 @@ fn what_the_unprivileged_user_cannot_write_is_said_at_the_start() {
     let said = net.run(&["-i", "v9"]);
     assert_eq!(said.code(), 2);
     assert!(said.err.starts_with("portproof: v9: "), "{}", said.err);
+    assert!(said.err.contains("portproof -D lists what there is, --wait-interface waits"), "{}", said.err);
+    let said = net.run(&["-D"]);
+    assert!(said.code() == 0 && said.out.lines().any(|line| line.starts_with("v1 ")), "{}", said.out);
+    let said = net.run(&["-i", "v1", "-w", "-"]);
+    assert!(said.code() == 2 && said.err.contains("standard output is for the verdicts"), "{}", said.err);
 }
 
 #[test]

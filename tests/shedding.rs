@@ -13,6 +13,7 @@ use portproof::verdict::FlowRecord;
 use rewrite::Raw;
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use talk::{ANSWER, End, QUESTION, datagram};
 
@@ -34,18 +35,31 @@ impl Capture {
 }
 
 /// Whoever watches takes his time; the workers wait for him.
-#[derive(Default)]
-struct Slow {
+struct Slow<'c> {
+    control: &'c Control,
+    waited: u32,
     /// Packets by client port.
     packets: BTreeMap<u16, u64>,
 }
 
-impl Observer for Slow {
+impl Slow<'_> {
+    /// Waits until the capture is as far ahead as it can be.
+    fn wait(&self) {
+        let read = || self.control.frames.load(Ordering::Relaxed);
+        let mut before = u64::MAX;
+        while std::mem::replace(&mut before, read()) != before {
+            std::thread::sleep(Duration::from_millis(250));
+        }
+    }
+}
+
+impl Observer for Slow<'_> {
     fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()> {
         if event == Event::End {
             self.packets.insert(flow.client.port, flow.packets.0 + flow.packets.1);
-        } else {
-            std::thread::sleep(Duration::from_millis(4));
+        } else if self.waited < 3 {
+            self.waited += 1;
+            self.wait();
         }
         Ok(())
     }
@@ -72,9 +86,9 @@ fn packets_of_decided_flows_go_first() {
     }
     let sent = capture.0.len() as u64;
     let file = rewrite::open(rewrite::pcap(&capture.0, false, false)).unwrap();
-    let mut slow = Slow::default();
-    let options = Options::default();
-    let watched = watch_live(vec![file], &options, Registry::embedded(), &Control::default(), None, &mut slow).unwrap();
+    let (control, options) = (Control::default(), Options { batch: 256, ..Options::default() });
+    let mut slow = Slow { control: &control, waited: 0, packets: BTreeMap::new() };
+    let watched = watch_live(vec![file], &options, Registry::embedded(), &control, None, &mut slow).unwrap();
     let counts = watched.board.taken.counts;
     println!("{} of {sent} packets shed", counts.dropped_queue);
     assert_eq!((counts.received, counts.classified + counts.dropped_queue), (sent, sent));

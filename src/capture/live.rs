@@ -28,8 +28,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const BLOCK: usize = 256 << 10;
 /// The longest wait for a packet, and the time after which the kernel hands over a part-filled block.
 const TICK: Duration = Duration::from_millis(100);
-/// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over.
-const PATIENCE: Duration = Duration::from_millis(300);
+/// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over. On `lo` and
+/// `any` it counts some that libpcap leaves out.
+const PATIENCE: Duration = Duration::from_millis(200);
 /// How long an end lets the kernel accept frames that were sent before it: on a busy machine they may still be on their way
 /// from the interface to the ring.
 const ON_THE_WAY: Duration = Duration::from_millis(50);

@@ -22,6 +22,7 @@ use super::choose;
 use super::common::{Verdicts, say, say_endpoint};
 use super::confine::Confine;
 use super::exit::{self, Failure, Outcome};
+use super::interfaces;
 use super::owners::{self, Owners};
 use super::registry::store;
 use super::text::Screen;
@@ -51,6 +52,9 @@ const EVERY: i64 = 60_000_000_000;
 #[command(after_help = "Ends at SIGINT or SIGTERM, with the rows and a summary; a second signal ends at once.\n\
 Exit codes: 0 done; 1 --fail-on; 2 usage, permission, or an interface that was deleted; 3 --strict-loss.")]
 pub(super) struct Args {
+    /// List the interfaces that can be captured on, as tcpdump -D does.
+    #[arg(short = 'D', exclusive = true)]
+    list: bool,
     #[command(flatten)]
     capturing: Capturing,
     #[command(flatten)]
@@ -105,7 +109,7 @@ enum Form {
 /// # Errors
 /// Those of the output.
 pub(super) fn run(args: &Args) -> io::Result<u8> {
-    exit::code(watch(args))
+    if args.list { interfaces::run() } else { exit::code(watch(args)) }
 }
 
 fn watch(args: &Args) -> Result<u8, Failure> {

@@ -92,6 +92,8 @@ impl Capturing {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let mut options = Options {
             workers: self.workers.map_or(cores, |n| usize::from(n.get())),
+            // What waits for the workers is to be little when the run ends.
+            batch: 256,
             max_flows: self.max_flows.get() as usize,
             udp_idle: self.udp_idle,
             tcp_idle: self.tcp_idle,
@@ -138,6 +140,11 @@ impl Capturing {
                         say(&format!("{text}; waiting for it"));
                     }
                     std::thread::sleep(WAITING);
+                }
+                Err(OpenError::Missing(text)) => {
+                    return Err(format!(
+                        "{text}\n  portproof -D lists what there is, --wait-interface waits for what is not"
+                    ));
                 }
                 Err(other) => return Err(other.to_string()),
             }

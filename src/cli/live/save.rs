@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Saving {
     /// Save packets to this file, as pcapng; those that decided have a comment that says what.
-    #[arg(help_heading = "Saving packets", short = 'w', long = "write", value_name = "FILE")]
+    #[arg(help_heading = "Saving packets", short = 'w', long = "write", value_name = "FILE", value_parser = named)]
     file: Option<PathBuf>,
     /// Which packets are saved: those of flows that turn out to be this, from the first on, or all.
     #[arg(
@@ -37,6 +37,14 @@ pub(crate) struct Saving {
     /// Mebibytes of packets held of flows that are not judged yet.
     #[arg(help_heading = "Saving packets", long, value_name = "MIB", default_value = "64", requires = "file")]
     hold: NonZero<u32>,
+}
+
+/// The name of a file.
+fn named(text: &str) -> Result<PathBuf, String> {
+    match text {
+        "-" => Err("standard output is for the verdicts; name a file".to_owned()),
+        name => Ok(PathBuf::from(name)),
+    }
 }
 
 /// Which packets are saved.
