@@ -217,7 +217,15 @@ impl Company {
         let Some(best) = decision.and_then(|d| d.protocol.or(d.suspected)) else { return };
         let server = self.by_server.get(&flow.server_end()).copied();
         let herald = self.by_hosts.get(&flow.hosts()).copied();
+        // Of what is suspected only, the one that is to be expected between the hosts counts.
+        let expected = |d: &&Decision, (name, _): (&str, u64)| {
+            let rivals = d.rivals.iter().map(|rival| rival.protocol);
+            rivals.filter(|_| d.protocol.is_none() && !heralds(name, best)).find(|rival| heralds(name, rival))
+        };
+        let preferred = decision.zip(herald).and_then(|(d, herald)| expected(&d, herald));
         let Some(decision) = flow.ended.decision_mut() else { return };
+        preferred.into_iter().for_each(|name| decision.prefer(name));
+        let best = preferred.unwrap_or(best);
         let linked = decision.links.iter().find_map(|link| self.by_link.get(link)).copied();
         let same = |(name, _): &(&str, u64)| *name == best;
         // A companion may have a flow of its own, like the reports of a media session.
@@ -234,6 +242,7 @@ impl Company {
         decision.evidence.push(Evidence { family, bits: family.cap, frames: [frame].into(), text: text.into() });
         let odds = decision.odds + family.cap;
         decision.set_odds(best, odds, protocol::evidence::sum(&decision.evidence));
+        decision.note = decision.note.filter(|_| decision.protocol.is_none());
     }
 
     /// How much is known.

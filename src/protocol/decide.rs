@@ -1,6 +1,6 @@
 //! From the findings of all recognisers to one decision about a flow.
 
-use super::evidence::{self, Band, Bits, Candidate, Evidence};
+use super::evidence::{self, Band, Bits, Candidate, Evidence, PRIOR};
 use super::{ALL, Finding, ProtocolSet, Strand};
 use crate::flow::Dir;
 use std::borrow::Cow;
@@ -115,6 +115,19 @@ impl Decision {
         self.details.shrink_to_fit();
         self.links.shrink_to_fit();
         self.strands.shrink_to_fit();
+    }
+
+    /// Lets one of the rivals be the best after all, where nobody is named.
+    pub fn prefer(&mut self, name: &'static str) {
+        let Some(place) = self.rivals.iter().position(|r| r.protocol == name) else { return };
+        let preferred = self.rivals.remove(place);
+        let evidence = std::mem::replace(&mut self.evidence, preferred.evidence);
+        let bits = evidence::sum(&evidence);
+        self.rivals.extend(self.suspected.map(|protocol| Rival { protocol, bits, evidence }));
+        self.rivals.sort_by(|a, b| b.bits.cmp(&a.bits).then(a.protocol.cmp(b.protocol)));
+        let against = self.rivals.first().map_or(Bits::ZERO, |r| (PRIOR + r.bits).max(Bits::ZERO));
+        (self.variant, self.server, self.details, self.links, self.strands) = Default::default();
+        self.set_odds(name, PRIOR + preferred.bits - against, preferred.bits);
     }
 
     /// Sets the odds of the best candidate, whose evidence sums to `bits`, and names or suspects it.

@@ -161,8 +161,9 @@ pub fn goes_along(name: &str, other: &str) -> bool {
     COMPANIONS.contains(&(name, other))
 }
 
-/// A protocol that prepares flows of another between the same two hosts: IKE agrees on what ESP then carries.
-const HERALDS: &[(&str, &str)] = &[("ike", "esp-in-udp"), ("ike", "esp-in-tcp")];
+/// A protocol that prepares flows of another between the same two hosts: IKE agrees on what ESP then carries, and tinc's
+/// connection over TCP on the keys of its datagrams.
+const HERALDS: &[(&str, &str)] = &[("ike", "esp-in-udp"), ("ike", "esp-in-tcp"), ("tinc", "tinc")];
 
 /// Whether flows of something are to be expected between hosts that speak `name`.
 pub fn is_herald(name: &str) -> bool {

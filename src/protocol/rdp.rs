@@ -13,6 +13,7 @@ use super::tpkt::short;
 use super::{Assessment, Bits, Family, Protocol, joined, text};
 use crate::flow::Head;
 use crate::packet::Transport;
+use crate::wire::cursor::Cursor;
 use crate::wire::tpkt::{Tpkt, X224, packets};
 
 /// The cookie is 17 bytes of fixed text; the negotiation request has over 50 fixed bits on top of TPKT.
@@ -41,6 +42,22 @@ static SHAPE: Shape = Shape {
     link: "the answer acknowledges the client's initial sequence number",
 };
 
+/// Data of MS-RDPEUDP joined in the middle: flags of 16 bits of which six may be set, and a vector that is padded to whole
+/// words, behind which the datagram ends or carries data. Small numbers in such places are in other protocols, too.
+static DATA: Family = Family { id: "rdp.udp-data", cap: Bits::whole(12) };
+/// What one side acknowledges is the number that the other sent: 32 random bits.
+static ACKNOWLEDGED: Family = Family { id: "rdp.udp-acknowledged", cap: Bits::whole(14) };
+
+static DATA_SHAPE: Shape = Shape {
+    message: &DATA,
+    first: 8,
+    further: 1,
+    form: "a header of RDP over UDP with an acknowledgement vector",
+    answer: &ACKNOWLEDGED,
+    answered: 14,
+    link: "a side acknowledges the number of the other's data",
+};
+
 /// The recogniser.
 pub(super) struct Rdp;
 
@@ -54,10 +71,10 @@ impl Protocol for Rdp {
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        // Acknowledged sequence number, receive window, flags: SYN, and which extensions follow.
+        // Acknowledged sequence number, receive window, flags: SYN or ACK, and which extensions follow.
         match at {
             6 => byte & 0xe0 == 0,
-            7 => byte & 1 == 1,
+            7 => byte & 1 == 1 || byte & 0x97 == 4,
             _ => true,
         }
     }
@@ -67,9 +84,12 @@ impl Protocol for Rdp {
             return dialogue::assess(&OverTcp, head);
         }
         let reading = datagrams::read(head, |d| Syn::new(d.bytes));
-        // Data has no signature, so without the handshake nothing shows it and nothing excludes it.
         if reading.hits.is_empty() {
-            return Assessment::NotNow;
+            let reading = datagrams::read(head, |d| Data::new(d.bytes, d.len));
+            let found = datagrams::judge(&reading, &DATA_SHAPE, |a, b| a.number == Some(b.acknowledged));
+            // The third version of the protocol hides its header, so without the handshake nothing excludes it.
+            let recognised = |finding| Assessment::Recognised(super::Finding { server: None, ..finding });
+            return found.map_or(Assessment::NotNow, recognised);
         }
         let opened = reading.answer(|a, b| a.acknowledged == u32::MAX && b.acknowledged == a.initial);
         let only = reading.hits.iter().all(|hit| hit.message.acknowledged == u32::MAX);
@@ -108,6 +128,48 @@ impl Syn {
         let padded = || rest.len() >= 1000 && rest.iter().skip(80).all(|&b| b == 0);
         let syn = f2 & 1 == 1 && f1 & 0xe0 == 0 && mtu([u1, u2]) && mtu([d1, d2]) && padded();
         syn.then(|| Self { acknowledged: u32::from_be_bytes([a, b, c, d]), initial: u32::from_be_bytes([i, j, k, l]) })
+    }
+}
+
+/// What follows the handshake in versions 1 and 2 (MS-RDPEUDP 2.2.2.1, 2.2.2.4, 2.2.2.6 and 2.2.2.7).
+#[derive(Clone, Copy, Debug)]
+struct Data {
+    acknowledged: u32,
+    /// That of the data that it carries.
+    number: Option<u32>,
+}
+
+/// Flags: the acknowledgement vector is there, and data are; what may be set beside them (congestion, its answer, an
+/// acknowledgement of vectors, a delayed one).
+const ACK: u16 = 4;
+const WITH_DATA: u16 = 8;
+const ACK_OF_ACKS: u16 = 0x100;
+const BESIDE: u16 = 0x20 | 0x40 | ACK_OF_ACKS | 0x400;
+
+impl Data {
+    /// All of it in network order: acknowledged (4) | window (2) | flags (2) | vector size (2) | vector | zeros up to a whole
+    /// word | reset number (4) if flagged | coded number (4) | number (4) | data
+    fn new(bytes: &[u8], len: usize) -> Option<Self> {
+        let mut c = Cursor::new(bytes);
+        let (acknowledged, _, flags, size) = (c.be32()?, c.be16()?, c.be16()?, usize::from(c.be16()?));
+        if flags & ACK == 0
+            || flags & !(ACK | WITH_DATA | BESIDE) != 0
+            || acknowledged <= u16::MAX.into()
+            || size > 2048
+        {
+            return None;
+        }
+        c.take(size)?;
+        let padding = c.take((size + 2).next_multiple_of(4) - size - 2)?;
+        if flags & ACK_OF_ACKS != 0 {
+            c.be32()?;
+        }
+        let number = match flags & WITH_DATA {
+            0 => None,
+            _ => Some((c.be32()?, c.be32()?).1),
+        };
+        let ends = if number.is_some() { !c.is_empty() } else { c.is_empty() && bytes.len() == len };
+        (ends && padding.iter().all(|byte| *byte == 0)).then_some(Self { acknowledged, number })
     }
 }
 
@@ -199,7 +261,10 @@ fn conference(bytes: &[u8]) -> Opening {
 #[cfg(test)]
 mod tests {
     use super::super::dialogue::tests::{excluded, found, joined};
+    use super::super::{Band, evidence::PRIOR};
     use super::*;
+    use crate::flow::{Dir, HeadBuf};
+    use crate::packet::Time;
 
     #[test]
     fn negotiation() {
@@ -208,6 +273,34 @@ mod tests {
         assert_eq!(found(&Rdp, request, confirm).unwrap().bits(), Bits::whole(54));
         let cookie = b"\x03\x00\x00\x25\x20\xe0\x00\x00\x00\x00\x00Cookie: mstshash=joe\x0d\x0aabcd";
         assert_eq!(found(&Rdp, cookie, confirm).unwrap().details[0].1, "mstshash=joe");
+    }
+
+    /// A session joined in the middle: per datagram who sends, what it acknowledges and the number of its data.
+    fn over_udp(datagrams: &[(Dir, u32, Option<u32>)]) -> Assessment {
+        let mut buf = HeadBuf::new(Transport::Udp);
+        for (n, (dir, acknowledged, number)) in (1..).zip(datagrams) {
+            let mut bytes = [&acknowledged.to_be_bytes()[..], &[4, 0, 0, 4, 0, 1, n, 0]].concat();
+            if let Some(number) = number {
+                bytes[7] |= 8;
+                bytes.extend([number.to_be_bytes(), number.to_be_bytes()].concat());
+                bytes.extend(b"\x17\x03\x03\0\x02ab");
+            }
+            buf.push_datagram(n.into(), Time(0), *dir, bytes.len(), &bytes);
+        }
+        Rdp.assess(&buf.view(None, true))
+    }
+
+    #[test]
+    fn data_over_udp_joined_in_the_middle() {
+        use Dir::{Originator as O, Responder as R};
+        let (ours, theirs) = (0x1097_6033, 0xe65f_846d);
+        let session = [(O, ours, Some(theirs)), (R, theirs, Some(ours + 1)), (O, ours + 1, None), (R, theirs, None)];
+        let Assessment::Recognised(finding) = over_udp(&session) else { panic!("not recognised") };
+        assert_eq!((finding.bits(), finding.spoke, finding.server), (Bits::whole(11 + 14), [true; 2], None));
+        let unrelated = session.map(|(dir, acknowledged, number)| (dir, acknowledged.wrapping_mul(3), number));
+        let Assessment::Recognised(finding) = over_udp(&unrelated) else { panic!("not seen") };
+        assert!(Band::of(PRIOR + finding.bits()).is_none(), "numbers that nobody sent name nothing");
+        assert!(matches!(over_udp(&[(O, 7, None), (R, 9, None)]), Assessment::NotNow), "small numbers are no sequence");
     }
 
     #[test]
