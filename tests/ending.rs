@@ -7,9 +7,9 @@ mod rewrite;
 #[path = "common/talk.rs"]
 mod talk;
 
-use portproof::capture::{Block, CaptureError, Dropped, FrameRef, Source};
+use portproof::capture::{Block, CaptureError, Dropped, FrameRef, Rotation, Saver, Source};
 use portproof::packet::{LinkType, Time};
-use portproof::pipeline::{Board, Control, Event, Observer, Options, watch_live};
+use portproof::pipeline::{Board, Control, Event, Keeping, Observer, Options, Wanted, watch_live};
 use portproof::registry::Registry;
 use portproof::verdict::{FlowRecord, Verdict};
 use std::io;
@@ -195,4 +195,21 @@ fn a_signal_also_hurries_what_has_ended_by_itself() {
     let came = ended(interface, NONE, ENOUGH, 100_000);
     // Those that nobody answered wait for the end.
     assert!(came.hurried >= u64::from(UNANSWERED) && came.shed == 0, "{came:?}");
+}
+
+/// What waits for a judgement that never comes counts as unknown.
+#[test]
+fn packets_that_wait_for_a_judgement_are_saved() {
+    let (control, interface) = (Control::default(), Interface::new());
+    // The flows of before are no mismatch, with the packet that each has after the stop.
+    let unknown = (interface.frames.len() - interface.early) as u64 - u64::from(BEFORE);
+    let dir = tempfile::tempdir().unwrap();
+    let saver = Saver::create(&dir.path().join("saved"), Rotation::default(), Time(0)).unwrap();
+    let wanted = Wanted { unknown: true, ..Wanted::default() };
+    let keeping = Some(Keeping::new(saver, wanted, 64 << 20));
+    let options = Options { grace: NONE, haste: ENOUGH, keep: Some(wanted), ..Options::default() };
+    let mut stops = Stops { control: &control, stopped: Arc::default(), decided: 0, ended: 0 };
+    let watched = watch_live(vec![interface], &options, Registry::embedded(), &control, keeping, &mut stops).unwrap();
+    let keeping = watched.board.keeping.unwrap();
+    assert_eq!((keeping.saved, keeping.overflowed), (unknown, 0));
 }

@@ -181,9 +181,17 @@ impl Keeping {
         }
     }
 
-    /// Saves all that is left.
-    pub(super) fn finish(&mut self) {
+    /// Saves all that is left. `hurried`: there was no time to judge every flow, and those that nobody was told of are
+    /// unknown.
+    pub(super) fn finish(&mut self, hurried: bool) {
         while self.release(Duration::ZERO) {}
+        if hurried && self.wanted.unknown {
+            let mut left: Vec<Copied> = self.held.drain().flat_map(|(_, frames)| frames).collect();
+            left.sort_unstable_by_key(|frame| frame.frame().number);
+            left.iter().for_each(|frame| self.save(&frame.frame(), ""));
+            // As with the flows.
+            std::mem::forget(left);
+        }
         self.tick();
     }
 

@@ -146,7 +146,7 @@ pub fn watch_live<'a, S: Source + 'static>(
         (captures.into_iter().flat_map(faults).collect(), done)
     });
     if let Some(keeping) = &mut board.keeping {
-        keeping.finish();
+        keeping.finish(board.hurried > 0);
     }
     done.map(|()| Watched { board, faults })
 }

@@ -27,8 +27,8 @@ impl PortSet {
 }
 
 /// [`Options::grace`] and [`Options::haste`] unless told otherwise: the end is to take half a second, with the last rows.
-const GRACE: Duration = Duration::from_millis(150);
-const HASTE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(100);
+const HASTE: Duration = Duration::from_millis(50);
 
 /// Settings of a run.
 #[derive(Clone, Debug)]

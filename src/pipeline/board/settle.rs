@@ -25,26 +25,34 @@ impl Board<'_> {
             Change::Announced(..) => return Ok(()),
         };
         let id = (ended.flow.first_frame, ended.flow.key);
-        let number = *self.numbers.entry(id).or_insert_with(|| {
+        let over = judged == Some(Standing::Over);
+        let number = self.numbers.get(&id).copied().unwrap_or_else(|| {
             self.seen += 1;
             self.seen
         });
+        let mut passing;
         let known = match self.flows.entry(number) {
-            Entry::Occupied(known) if judged.is_none() => {
-                let known = known.into_mut();
-                known.merged.ended.flow = ended.flow;
-                known
-            }
             Entry::Occupied(known) => {
                 let known = known.into_mut();
-                known.merged.settle(ended, |ended| merge::seat(ended, &self.arrivals, self.registry));
-                self.company.lift(&mut known.merged);
+                if judged.is_some() {
+                    known.merged.settle(ended, |ended| merge::seat(ended, &self.arrivals, self.registry));
+                    self.company.lift(&mut known.merged);
+                } else {
+                    known.merged.ended.flow = ended.flow;
+                }
                 known
             }
             Entry::Vacant(place) => {
                 let mut merged = merge::seat(ended, &self.arrivals, self.registry);
                 self.company.lift(&mut merged);
-                place.insert(Box::new(Known::new(id, merged)))
+                passing = Box::new(Known::new(id, merged));
+                if over {
+                    // Nobody will ask for it again.
+                    &mut passing
+                } else {
+                    self.numbers.insert(id, number);
+                    place.insert(passing)
+                }
             }
         };
         let record = merge::record(number, &known.merged, self.registry);
@@ -53,7 +61,7 @@ impl Board<'_> {
             Some((before, _)) => self.rows.replace(&before, &record),
             None => self.rows.add(&record),
         }
-        if judged != Some(Standing::Over) {
+        if !over {
             return Ok(());
         }
         if let Some(keeping) = &mut self.keeping {

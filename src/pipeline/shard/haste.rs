@@ -9,21 +9,20 @@ use crate::verdict::Rows;
 impl Shard<'_> {
     /// From now on only what is quick is done, unless `ending` says that there is time. Flows that nobody was told of are in
     /// the rows of [`Self::rest`] and told no other way; when it is late, flows of which there is nothing new are not told
-    /// again. All are told if there may be packets of theirs to be saved.
+    /// again.
     pub(in crate::pipeline) fn make_haste(&mut self, ending: End) {
         self.ending = ending;
     }
 
     /// Judges a flow that has to go; a live run tells it.
     pub(super) fn let_go(&mut self, old: Slot) {
-        let (live, saves) = (self.news.is_some(), self.keep.is_some_and(|wanted| !wanted.all));
-        let (known, hurried) = (old.told.is_some(), self.hurried);
-        if self.ending == End::Late && !saves && old.is_told() {
+        let (live, known, hurried) = (self.news.is_some(), old.told.is_some(), self.hurried);
+        if self.ending == End::Late && old.is_told() {
             self.hurried += u64::from(old.is_open());
             return;
         }
         let ended = self.end(old);
-        if live && (known || saves || self.ending == End::NotYet) {
+        if live && (known || self.ending == End::NotYet) {
             return self.over(ended);
         }
         if live {
