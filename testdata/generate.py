@@ -61,9 +61,6 @@ def inner(n=0, size=64):
 
 
 def gtp():
-    data = lambda teid, n: struct.pack('!BBHI', 0x30, 255, len(inner(n)), teid) + inner(n)
-    echo = lambda kind: struct.pack('!BBHIHH', 0x32, kind, 4 + (2 if kind == 2 else 0), 0, 9, 0) + (b'\x0e\0' if kind == 2 else b'')
-    write('gtp-u/tunnel.pcap', dialogue(2152, echo(1), echo(2), *[data(7 + n % 2, n) for n in range(6)], client=2152))
     v2 = lambda kind, body: struct.pack('!BBHI', 0x40, kind, 4 + len(body), 5 << 8) + body
     recovery = b'\x03\0\x01\0\x11'
     write('gtp-c/echo.pcap', dialogue(2123, v2(1, recovery), v2(2, recovery), client=2123) * 2)

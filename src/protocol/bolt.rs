@@ -36,7 +36,8 @@ impl Dialogue for Bolt {
             client.starts_with(&[0x60, 0x60, 0xb0, 0x17]) && zero == 0 && proposed.as_chunks().0.iter().any(offered);
         Opening::or_foreign(fits.then(|| {
             Said::new(&CHOICE, 14, "server picks a version that the client proposed")
-                .variant(format!("{major}.{minor}"))
+                // 255 stands for the list of versions that follows.
+                .variant(if major == 0xff { "manifest".to_owned() } else { format!("{major}.{minor}") })
         }))
     }
 }
@@ -52,5 +53,7 @@ mod tests {
         let finding = found(&Bolt, &client, &[0, 0, 3, 5]).unwrap();
         assert_eq!((finding.bits(), finding.variant.as_deref()), (Bits::whole(40), Some("5.3")));
         assert!(excluded(&Bolt, &client, &[0, 0, 1, 5]));
+        let client = [0x60, 0x60, 0xb0, 0x17, 0, 0, 1, 0xff, 0, 8, 8, 5, 0, 2, 4, 4, 0, 0, 0, 3];
+        assert_eq!(found(&Bolt, &client, &[0, 0, 1, 0xff, 2]).unwrap().variant.as_deref(), Some("manifest"));
     }
 }

@@ -8,11 +8,15 @@ use crate::wire::gtp::Gtp;
 /// GTP-U.
 pub(super) struct GtpU;
 
-/// Flags, type, a length that agrees and an inner IP packet that fits: 2^-60 for random bytes. An echo request alone is
-/// little more than a type and a length. One-way as a rule, so that several packets must be able to carry the name.
+/// Flags, type, a length that agrees and an inner IP packet that fits: 2^-60 for random bytes. One-way as a rule, so that
+/// several packets must be able to carry the name.
 static PACKET: Family = Family { id: "gtp-u.packet", cap: Bits::whole(30) };
-/// An echo response repeats the request's sequence number, or both sides send tunnelled packets.
-static ANSWER: Family = Family { id: "gtp-u.answer", cap: Bits::whole(10) };
+/// Both sides send tunnelled packets.
+static ANSWER: Family = Family { id: "gtp-u.answer", cap: Bits::whole(6) };
+/// Echoes are the same in the control plane, so that they name nothing, however many.
+static ECHOES: Family = Family { id: "gtp-u.echo", cap: Bits::whole(8) };
+/// An echo response repeats the request's sequence number.
+static ECHOED: Family = Family { id: "gtp-u.echo-answer", cap: Bits::whole(5) };
 
 static DATA: Shape = Shape {
     message: &PACKET,
@@ -24,12 +28,12 @@ static DATA: Shape = Shape {
     link: "both sides send such packets",
 };
 static ECHO: Shape = Shape {
-    message: &PACKET,
+    message: &ECHOES,
     first: 6,
     further: 1,
     form: "GTP's header with a length that agrees",
-    answer: &ANSWER,
-    answered: 10,
+    answer: &ECHOED,
+    answered: 5,
     link: "the echo response repeats the request's sequence number",
 };
 
@@ -77,10 +81,27 @@ impl Protocol for GtpU {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Dir, HeadBuf};
+    use crate::packet::{Time, Transport};
+    use crate::protocol::evidence::PRIOR;
     use crate::protocol::{Band, replay};
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&GtpU, "tunnel.pcap", Band::Certain);
+        replay::expect(&GtpU, "osmo-ggsn.pcap", Band::Confident);
+        replay::expect(&GtpU, "osmo-ggsn-echo.pcap", Band::Certain);
+    }
+
+    #[test]
+    fn echoes_alone_name_nothing() {
+        let mut buf = HeadBuf::new(Transport::Udp);
+        for n in 0..16 {
+            let request = [0x32, 1, 0, 4, 0, 0, 0, 0, 0, n, 0, 0];
+            let response = [0x32, 2, 0, 6, 0, 0, 0, 0, 0, n, 0, 0, 14, 0];
+            buf.push_datagram(u64::from(n) * 2, Time(0), Dir::Originator, request.len(), &request);
+            buf.push_datagram(u64::from(n) * 2 + 1, Time(0), Dir::Responder, response.len(), &response);
+        }
+        let Assessment::Recognised(found) = GtpU.assess(&buf.view(None, false)) else { panic!("nothing found") };
+        assert!(found.evidence.len() == 2 && Band::of(PRIOR + found.bits()).is_none(), "{found:?}");
     }
 }
