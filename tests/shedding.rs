@@ -14,11 +14,13 @@ use rewrite::Raw;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use talk::{ANSWER, End, QUESTION, datagram};
 
 /// Packets of one flow that is decided early, per packet of others.
 const BUSY: usize = 255;
+/// Frames that the capture reads although nobody takes its worker's news.
+const AHEAD: u64 = 25_000;
 /// Packets of others.
 const OTHERS: usize = 800;
 
@@ -43,9 +45,13 @@ struct Slow<'c> {
 }
 
 impl Slow<'_> {
-    /// Waits until the capture is as far ahead as it can be.
+    /// Waits until the capture is as far ahead as it can be. That is beyond [`AHEAD`]: 64 batches of 256 wait for the worker,
+    /// and it has taken at least one for each of the 64 pieces of news that wait for us.
     fn wait(&self) {
-        let read = || self.control.frames.load(Ordering::Relaxed);
+        let (read, since) = (|| self.control.frames.load(Ordering::Relaxed), Instant::now());
+        while read() < AHEAD && since.elapsed() < Duration::from_secs(60) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let mut before = u64::MAX;
         while std::mem::replace(&mut before, read()) != before {
             std::thread::sleep(Duration::from_millis(250));
@@ -57,7 +63,7 @@ impl Observer for Slow<'_> {
     fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()> {
         if event == Event::End {
             self.packets.insert(flow.client.port, flow.packets.0 + flow.packets.1);
-        } else if self.waited < 3 {
+        } else if self.waited < 8 {
             self.waited += 1;
             self.wait();
         }
