@@ -96,3 +96,15 @@ fn dns_away_from_home_is_named_for_what_it_is() {
     let Some(path) = lab("neg-dns-udp4500.pcap") else { return };
     assert_eq!(shown(&captured(&path), 4500, Transport::Udp).0, Verdict::Mismatch);
 }
+
+#[test]
+fn reports_that_nobody_answers_are_judged_all_the_same() {
+    let one_way = |name: &str| captured(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name));
+    assert_eq!(shown(&one_way("sflow/openvswitch.pcap"), 6343, Transport::Udp), (Verdict::Match, "sflow", None));
+    // Exporters made 2055 theirs, which is registered for something else.
+    let export = one_way("netflow/softflowd-v9.pcap");
+    assert_eq!(shown(&export, 2055, Transport::Udp), (Verdict::Mismatch, "netflow", None));
+    // A hello of OpenVPN asks for an answer.
+    let (verdict, _, reason) = shown(&one_way("openvpn/tls-auth-no-reply.pcap"), 1197, Transport::Udp);
+    assert_eq!((verdict, reason), (Verdict::Insufficient, Some(Reason::Unanswered)));
+}

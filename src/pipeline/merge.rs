@@ -260,9 +260,10 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
     let (judged, transport) = merged.announced.map_or(own, |by| (by.server, by.transport));
     let claim = registry.claim(judged.port, proto(transport));
     let implied = merged.answered_elsewhere || decision.is_some_and(|d| *server.of(&d.implied));
+    let one_way = || decision.and_then(|d| d.protocol).is_some_and(protocol::is_one_way);
     let answered = if *server.of(&flow.bytes) > 0 {
         Answered::Seen
-    } else if flow.end(server).ip.is_multicast() {
+    } else if flow.end(server).ip.is_multicast() || one_way() {
         Answered::NotExpected
     } else if implied || flow.acknowledged(server) {
         Answered::Implied

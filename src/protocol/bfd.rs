@@ -32,6 +32,11 @@ impl Protocol for Bfd {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // Each side sends from a source port of its own (RFC 5881 section 4).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x20..=0x3f, _, _, 24..=52, ..] => Packet::new(d.bytes, d.len),

@@ -43,6 +43,11 @@ impl Protocol for Geneve {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // The other direction comes from a source port of its own, a hash of the inner packet (RFC 8926 section 3.3).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0..=0x3f, 0 | 0x40 | 0x80 | 0xc0, 0x08 | 0x65 | 0x86, _, _, _, _, 0, ..] if d.len >= 28 => {

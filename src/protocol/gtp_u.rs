@@ -54,6 +54,11 @@ impl Protocol for GtpU {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // The other direction comes from a source port of its own (3GPP TS 29.281 section 4.4.2.3).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let mut control = false;
         let reading = datagrams::read(head, |d| match d.bytes {

@@ -32,6 +32,11 @@ impl Protocol for Ipfix {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // Exporters send to a collector, which does not answer (RFC 7011 section 10.3).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         flow_export::assess(head, &[10], [&MESSAGE, &CLOCK, &SEQUENCE], |_| None)
     }

@@ -300,6 +300,11 @@ pub fn index(name: &str) -> Option<usize> {
     PLACES.get(name).copied()
 }
 
+/// Whether nobody answers in a flow of the protocol with this name.
+pub fn is_one_way(name: &str) -> bool {
+    index(name).and_then(|n| ALL.get(n)).is_some_and(|protocol| protocol.is_one_way())
+}
+
 /// An opaque mark for [`Finding::links`]: FNV-1a of what kind of identifier it is and its bytes.
 pub(crate) fn link(kind: &str, identifier: &[u8]) -> u64 {
     let bytes = kind.bytes().chain(std::iter::once(0)).chain(identifier.iter().copied());
@@ -327,6 +332,11 @@ pub trait Protocol: Sync {
 
     /// Whether the end of a flow says something by itself: then `assess` is asked again though no payload came since.
     fn heeds_end(&self) -> bool {
+        false
+    }
+
+    /// Whether nobody answers in the same flow: reports to a collector, or a tunnel whose ends each pick a source port.
+    fn is_one_way(&self) -> bool {
         false
     }
 

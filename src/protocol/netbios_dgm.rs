@@ -36,6 +36,11 @@ impl Protocol for NetbiosDgm {
         at != 0 || matches!(byte, 0x10..=0x12)
     }
 
+    fn is_one_way(&self) -> bool {
+        // Datagrams are not answered (RFC 1002 section 5.3).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x10..=0x12, ..] if d.len >= 48 => NetbiosDatagram::new(d.bytes, d.len),

@@ -31,6 +31,11 @@ impl Protocol for Netflow {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // Exporters send to a collector, which does not answer.
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         flow_export::assess(head, &[5, 9], [&MESSAGE, &CLOCK, &SEQUENCE], |version| {
             Some(if version == 5 { "v5" } else { "v9" })

@@ -42,6 +42,11 @@ impl Protocol for Sflow {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // Agents send samples to a collector, which does not answer.
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0, 0, 0, 5, 0, 0, 0, 1 | 2, ..] if d.len >= 28 => Message::new(d.bytes, d.len),

@@ -29,6 +29,11 @@ impl Protocol for Syslog {
         }
     }
 
+    fn is_one_way(&self) -> bool {
+        // Simplex by design (RFC 5426 section 3.2).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [b'<', b'0'..=b'9', ..] => Message::new(d.bytes),

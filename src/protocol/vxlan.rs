@@ -37,6 +37,11 @@ impl Protocol for Vxlan {
         at != 0 || matches!(byte, 0x08 | 0x88)
     }
 
+    fn is_one_way(&self) -> bool {
+        // The other direction comes from a source port of its own, a hash of the inner packet (RFC 7348 section 5).
+        true
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x08 | 0x88, ..] if d.len >= 42 => Packet::new(d.bytes, d.len),
