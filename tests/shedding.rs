@@ -36,10 +36,11 @@ impl Capture {
     }
 }
 
-/// Whoever watches takes his time; the workers wait for him.
+/// Whoever watches takes his time until all is read; the workers wait for him.
 struct Slow<'c> {
     control: &'c Control,
-    waited: u32,
+    /// Frames in all.
+    sent: u64,
     /// Packets by client port.
     packets: BTreeMap<u16, u64>,
 }
@@ -53,8 +54,8 @@ impl Slow<'_> {
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut before = u64::MAX;
-        while std::mem::replace(&mut before, read()) != before {
-            std::thread::sleep(Duration::from_millis(250));
+        while read() < self.sent && std::mem::replace(&mut before, read()) != before {
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
@@ -63,8 +64,7 @@ impl Observer for Slow<'_> {
     fn flow(&mut self, flow: &FlowRecord<'_>, event: Event) -> io::Result<()> {
         if event == Event::End {
             self.packets.insert(flow.client.port, flow.packets.0 + flow.packets.1);
-        } else if self.waited < 8 {
-            self.waited += 1;
+        } else {
             self.wait();
         }
         Ok(())
@@ -93,7 +93,7 @@ fn packets_of_decided_flows_go_first() {
     let sent = capture.0.len() as u64;
     let file = rewrite::open(rewrite::pcap(&capture.0, false, false)).unwrap();
     let (control, options) = (Control::default(), Options { batch: 256, ..Options::default() });
-    let mut slow = Slow { control: &control, waited: 0, packets: BTreeMap::new() };
+    let mut slow = Slow { control: &control, sent, packets: BTreeMap::new() };
     let watched = watch_live(vec![file], &options, Registry::embedded(), &control, None, &mut slow).unwrap();
     let counts = watched.board.taken.counts;
     println!("{} of {sent} packets shed", counts.dropped_queue);
