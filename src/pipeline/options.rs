@@ -27,7 +27,7 @@ impl PortSet {
 }
 
 /// [`Options::grace`] and [`Options::haste`] unless told otherwise: the end is to take half a second, with the last rows.
-const GRACE: Duration = Duration::from_millis(100);
+const GRACE: Duration = Duration::from_millis(75);
 const HASTE: Duration = Duration::from_millis(50);
 
 /// Settings of a run.
