@@ -70,9 +70,9 @@ impl Flow {
         if self.has(LOW_ORIGINATES) == (dir == Dir::Originator) { self.key.low } else { self.key.high }
     }
 
-    /// Reads a little of each part; what it gives means nothing.
+    /// Reads a little of each part, so that it comes into the caches; what it gives means nothing.
     #[inline]
-    pub fn read(&self) -> u64 {
+    pub(crate) fn touch(&self) -> u64 {
         u64::from(self.key.low.port) ^ self.last.0 as u64 ^ self.bytes[1] ^ u64::from(self.facts)
     }
 
@@ -178,25 +178,11 @@ impl Flow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Ip, Payload, Transport};
+    use crate::packet::{Ip, Transport};
 
     fn packet(from: u8, tcp: TcpFields, len: u32) -> Packet {
         let end = |n: u8| Endpoint { ip: Ip::v4([10, 0, 0, n]), port: 1000 + u16::from(n) };
-        Packet {
-            frame: 1,
-            time: Time(0),
-            source: end(from),
-            destination: end(3 - from),
-            transport: Transport::Tcp,
-            tunnel: None,
-            vlan: None,
-            ip_id: None,
-            duplicate: false,
-            refused: false,
-            tcp: Some(tcp),
-            wire_len: len,
-            payload: Payload::Block(0..0),
-        }
+        Packet { transport: Transport::Tcp, tcp: Some(tcp), wire_len: len, ..Packet::between(end(from), end(3 - from)) }
     }
 
     fn tcp(flags: &str, sequence: u32, acknowledgement: u32) -> TcpFields {

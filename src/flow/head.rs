@@ -220,16 +220,16 @@ impl HeadBuf {
         self.streams.as_ref().map_or(&NOTHING, |both| dir.of(both))
     }
 
-    /// Reads a little of each part; what it gives means nothing.
+    /// Reads a little of each part, so that it comes into the caches; what it gives means nothing.
     #[inline]
-    pub(crate) fn read(&self) -> u64 {
+    pub(crate) fn touch(&self) -> u64 {
         self.counts[0] ^ self.last[1].0 as u64 ^ self.first_bytes[1][0] ^ self.streams.is_some() as u64
     }
 
     /// The same of the streams.
     #[inline]
-    pub(crate) fn read_streams(&self) -> u64 {
-        self.streams.iter().flat_map(|both| both.iter()).fold(0, |read, stream| read ^ stream.read())
+    pub(crate) fn touch_streams(&self) -> u64 {
+        self.streams.iter().flat_map(|both| both.iter()).fold(0, |touched, stream| touched ^ stream.touch())
     }
 
     /// Payload datagrams seen so far in `dir`.

@@ -42,26 +42,12 @@ impl Hash for FlowKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Ip, Payload, Time};
+    use crate::packet::Ip;
 
     #[test]
     fn both_directions_have_one_key() {
         let end = |n: u8, port| Endpoint { ip: Ip::v4([10, 0, 0, n]), port };
-        let packet = |source, destination| Packet {
-            frame: 1,
-            time: Time(0),
-            source,
-            destination,
-            transport: Transport::Udp,
-            tunnel: None,
-            vlan: None,
-            ip_id: None,
-            duplicate: false,
-            refused: false,
-            tcp: None,
-            wire_len: 0,
-            payload: Payload::Block(0..0),
-        };
+        let packet = |source, destination| Packet::between(source, destination);
         let (there, back) = (packet(end(1, 9), end(2, 5)), packet(end(2, 5), end(1, 9)));
         assert_eq!(FlowKey::of(&there).0, FlowKey::of(&back).0);
         assert_ne!(FlowKey::of(&there).1, FlowKey::of(&back).1);

@@ -231,9 +231,9 @@ impl StreamBuf {
         self.is_full() || self.broken && (!self.cut || self.pieces.len() >= PIECES)
     }
 
-    /// Reads a little of each part; what it gives means nothing.
+    /// Reads a little of each part, so that it comes into the caches; what it gives means nothing.
     #[inline]
-    pub(crate) fn read(&self) -> u64 {
+    pub(crate) fn touch(&self) -> u64 {
         self.total ^ self.bytes.len() as u64 ^ self.waiting.len() as u64
     }
 

@@ -135,6 +135,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn multicast_is_what_the_standard_library_calls_so() {
+        let v4 = (0..=255).flat_map(|first| [[first, 0, 0, 1], [first; 4]]).map(Ip::v4);
+        let v6 = (0..=255).map(|first| Ip::v6([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 224, 0, 0, 1]));
+        for ip in v4.chain(v6) {
+            let expected = match ip.to_std() {
+                IpAddr::V4(v4) => v4.is_multicast() || v4.is_broadcast(),
+                IpAddr::V6(v6) => v6.is_multicast(),
+            };
+            assert_eq!(ip.is_multicast(), expected, "{ip}");
+        }
+    }
+
+    #[test]
     fn addresses_survive_the_round_trip_and_print_canonically() {
         for text in ["10.0.0.1", "2001:db8::1", "::1", "255.255.255.255"] {
             let address: IpAddr = text.parse().unwrap();

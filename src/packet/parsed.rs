@@ -183,3 +183,25 @@ pub struct Packet {
     /// The captured part of the payload.
     pub payload: Payload,
 }
+
+#[cfg(test)]
+impl Packet {
+    /// An empty UDP datagram, the first of a capture.
+    pub(crate) fn between(source: Endpoint, destination: Endpoint) -> Self {
+        Self {
+            frame: 1,
+            time: Time(0),
+            source,
+            destination,
+            transport: Transport::Udp,
+            tunnel: None,
+            vlan: None,
+            ip_id: None,
+            duplicate: false,
+            refused: false,
+            tcp: None,
+            wire_len: 0,
+            payload: Payload::Block(0..0),
+        }
+    }
+}

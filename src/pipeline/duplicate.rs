@@ -112,24 +112,17 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Endpoint, Ip, Payload, Transport};
+    use crate::packet::{Endpoint, Ip, Payload};
 
     fn packet(frame: u64, time: i64) -> Packet {
         let end = |last, port| Endpoint { ip: Ip::v4([10, 0, 0, last]), port };
         Packet {
             frame,
             time: Time(time),
-            source: end(1, 40000),
-            destination: end(2, 1197),
-            transport: Transport::Udp,
-            tunnel: None,
-            vlan: None,
             ip_id: NonZero::new(7),
-            duplicate: false,
-            refused: false,
-            tcp: None,
             wire_len: 4,
             payload: Payload::Block(0..4),
+            ..Packet::between(end(1, 40000), end(2, 1197))
         }
     }
 

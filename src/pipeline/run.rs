@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Batches that may wait in a worker's channel.
 pub(super) const QUEUE: usize = 64;
 
-/// The same where the capture is a file, which waits: what is ahead of the worker should not push its flows out of the caches.
+/// The same where the capture is a file: each may hold a block, and more of them make nothing faster.
 const AHEAD: usize = 8;
 
 /// Batches in its channel from which on a worker is busy, and tells which flows are decided.

@@ -99,17 +99,16 @@ impl<'a> Shard<'a> {
         self.hurry();
     }
 
-    /// Reads what the packets' flows hold, step by step for all of them: each step waits for memory, but all wait at once.
-    /// Gives where the flows probably lie.
+    /// Prefetches what the packets' flows hold, step by step for all of them, so that the waits for memory overlap. Gives where the flows probably lie.
     fn fetch(&self, packets: &[Hashed]) -> [Option<usize>; TOGETHER] {
         let mut places = [None; TOGETHER];
         for (place, (hash, _)) in places.iter_mut().zip(packets) {
             *place = self.table.likely(*hash);
         }
         let slots = || places.iter().flatten().filter_map(|&place| self.table.get(place));
-        black_box(slots().fold(0, |read, slot| read ^ slot.read()));
-        black_box(slots().fold(0, |read, slot| read ^ slot.read_head()));
-        black_box(slots().fold(0, |read, slot| read ^ slot.read_streams()));
+        black_box(slots().fold(0, |touched, slot| touched ^ slot.touch()));
+        black_box(slots().fold(0, |touched, slot| touched ^ slot.touch_head()));
+        black_box(slots().fold(0, |touched, slot| touched ^ slot.touch_streams()));
         places
     }
 

@@ -108,17 +108,17 @@ impl Undecided {
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
 
-    /// Reads a little of each part that a packet will change; what it gives means nothing.
+    /// Reads a little of each part, so that it comes into the caches; what it gives means nothing.
     #[inline]
-    pub fn read(&self) -> u64 {
-        let waiting = self.waiting.iter().fold(0, |read, set| read ^ u64::from(set.contains(0)));
-        waiting ^ self.payloads ^ self.assessed ^ self.decided_at ^ self.findings.len() as u64 ^ self.head.read()
+    pub(super) fn touch(&self) -> u64 {
+        let waiting = self.waiting.iter().fold(0, |touched, set| touched ^ u64::from(set.contains(0)));
+        waiting ^ self.payloads ^ self.assessed ^ self.decided_at ^ self.findings.len() as u64 ^ self.head.touch()
     }
 
     /// The same of the streams.
     #[inline]
-    pub fn read_streams(&self) -> u64 {
-        self.head.read_streams()
+    pub(super) fn touch_streams(&self) -> u64 {
+        self.head.touch_streams()
     }
 
     /// Notes a SYN.

@@ -126,7 +126,8 @@ impl Decision {
         self.rivals.extend(self.suspected.map(|protocol| Rival { protocol, bits, evidence }));
         self.rivals.sort_by(|a, b| b.bits.cmp(&a.bits).then(a.protocol.cmp(b.protocol)));
         let against = self.rivals.first().map_or(Bits::ZERO, |r| (PRIOR + r.bits).max(Bits::ZERO));
-        (self.variant, self.server, self.details, self.links, self.strands) = Default::default();
+        (self.variant, self.server, self.also) = Default::default();
+        (self.details, self.links, self.strands) = Default::default();
         self.set_odds(name, PRIOR + preferred.bits - against, preferred.bits);
     }
 

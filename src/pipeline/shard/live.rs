@@ -158,19 +158,9 @@ mod tests {
         request.extend(b"\0\0\0\x24");
         request.extend((1..=32).map(|n| n * 7));
         let packet = Packet {
-            frame: 1,
-            time: Time(0),
-            source: end(1, 40000),
-            destination: end(2, 1197),
-            transport: Transport::Udp,
-            tunnel: None,
-            vlan: None,
-            ip_id: None,
-            duplicate: false,
-            refused: false,
-            tcp: None,
             wire_len: request.len() as u32,
             payload: Payload::Block(0..request.len() as u32),
+            ..Packet::between(end(1, 40000), end(2, 1197))
         };
         let mut shard = Shard::live(&Options::default(), 1, Registry::embedded());
         let told = |shard: &mut Shard<'_>, now| -> Vec<&str> {

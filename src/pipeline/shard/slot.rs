@@ -62,26 +62,26 @@ impl Slot {
         self.flow.packets.iter().sum()
     }
 
-    /// Reads a little of all that a packet will change. What it gives means nothing.
+    /// Reads a little of each part, so that it comes into the caches; what it gives means nothing.
     #[inline]
-    pub(super) fn read(&self) -> u64 {
-        self.flow.read() ^ u64::from(self.heard.is_some()) ^ u64::from(self.told.is_some())
+    pub(super) fn touch(&self) -> u64 {
+        self.flow.touch() ^ u64::from(self.heard.is_some()) ^ u64::from(self.told.is_some())
     }
 
     /// The same for the head, if there is one.
     #[inline]
-    pub(super) fn read_head(&self) -> u64 {
+    pub(super) fn touch_head(&self) -> u64 {
         match &self.stage {
-            Stage::Open(undecided) => undecided.read(),
+            Stage::Open(undecided) => undecided.touch(),
             _ => 0,
         }
     }
 
     /// The same for the head's streams.
     #[inline]
-    pub(super) fn read_streams(&self) -> u64 {
+    pub(super) fn touch_streams(&self) -> u64 {
         match &self.stage {
-            Stage::Open(undecided) => undecided.read_streams(),
+            Stage::Open(undecided) => undecided.touch_streams(),
             _ => 0,
         }
     }
