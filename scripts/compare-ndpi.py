@@ -17,11 +17,11 @@ SAME = {
     'BJNP': ['bjnp'], 'Cassandra': ['cassandra'], 'CHECKMK': [], 'COAP': ['coap'], 'Citrix': ['ica', 'cgp'],
     'DCE_RPC': ['dcerpc'], 'DHCP': ['dhcp'], 'DHCPV6': ['dhcpv6'], 'DNP3': ['dnp3'], 'DNS': ['dns'], 'DTLS': ['dtls'],
     'Diameter': ['diameter'], 'Dropbox': ['dropbox-lansync'], 'EthernetIP': ['enip'], 'FTPS': ['ftp', 'tls'],
-    'FTP_CONTROL': ['ftp'], 'FTP_DATA': ['ftp-data'], 'Git': ['git'], 'GTP': ['gtp-u', 'gtp-c'], 'H323': ['h323'],
+    'FTP_CONTROL': ['ftp'], 'FTP_DATA': ['ftp-data'], 'Git': ['git'], 'GTP': ['gtp-u', 'gtp-c', 'gtp-prime'], 'H323': ['h323'],
     'HSRP': ['hsrp'], 'HTTP': ['http', 'rtsp', 'soap'], 'HTTP_Connect': ['http'], 'HTTP_Proxy': ['http'], 'HTTP2': ['http2'],
     'IAX': ['iax'], 'IEC60870': ['iec104'], 'IMAP': ['imap'], 'IMAPS': ['imap', 'tls'], 'IPP': ['http'], 'IPSec': ['ike', 'esp-in-udp'],
     'IPsec': ['ike', 'esp-in-udp', 'esp-in-tcp'], 'IRC': ['irc'], 'Kafka': ['kafka'], 'Kerberos': ['kerberos'],
-    'LDAP': ['ldap'], 'LDP': ['ldp'], 'LLMNR': ['llmnr'], 'MDNS': ['mdns'], 'MGCP': ['mgcp'], 'MongoDB': ['mongodb'], 'Modbus': ['modbus'],
+    'LDAP': ['ldap'], 'LDP': ['ldp'], 'LISP': ['lisp-control', 'lisp-data'], 'LLMNR': ['llmnr'], 'MDNS': ['mdns'], 'MGCP': ['mgcp'], 'MongoDB': ['mongodb'], 'Modbus': ['modbus'],
     'MQTT': ['mqtt'], 'MsSQL-TDS': ['tds'], 'Memcached': ['memcached'], 'MySQL': ['mysql'], 'NAT-PMP': ['nat-pmp'],
     'NetBIOS': ['netbios-ns', 'netbios-dgm', 'netbios-ssn', 'smb'], 'NetFlow': ['netflow', 'ipfix'], 'NFS': ['sunrpc'],
     'NTP': ['ntp'], 'OpenVPN': ['openvpn'], 'Oracle': ['tns'], 'POP3': ['pop3'], 'POPS': ['pop3', 'tls'], 'PPTP': ['pptp'],
@@ -37,7 +37,7 @@ SAME = {
 # Rows of the table by protocol: what one of the two calls by several names.
 ROWS = [
     'amqp', 'bgp', 'bittorrent bittorrent-dht utp', 'cassandra', 'coap', 'dcerpc', 'dhcp', 'dhcpv6', 'diameter', 'dnp3', 'dns',
-    'dtls', 'ftp', 'ftp-data', 'git', 'gtp-c gtp-u', 'h323', 'http', 'http2', 'ica cgp', 'ike esp-in-udp esp-in-tcp', 'imap',
+    'dtls', 'ftp', 'ftp-data', 'git', 'gtp-c gtp-u gtp-prime', 'h323', 'http', 'http2', 'ica cgp', 'ike esp-in-udp esp-in-tcp', 'imap',
     'irc', 'kafka', 'kerberos', 'ldap', 'llmnr', 'mdns', 'memcached', 'modbus', 'mongodb', 'mqtt', 'mysql',
     'netbios-ns netbios-dgm netbios-ssn', 'ntp', 'openvpn', 'pop3', 'postgresql', 'pptp', 'quic', 'radius', 'rdp', 'redis', 'rfb',
     'rsync', 'rtmp', 'rtp rtcp', 'rtsp', 's7comm', 'sip', 'smb', 'smtp', 'snmp', 'socks', 'ssdp', 'ssh', 'stun', 'sunrpc', 'syslog',

@@ -64,6 +64,14 @@ def gtp():
     v2 = lambda kind, body: struct.pack('!BBHI', 0x40, kind, 4 + len(body), 5 << 8) + body
     recovery = b'\x03\0\x01\0\x11'
     write('gtp-c/echo.pcap', dialogue(2123, v2(1, recovery), v2(2, recovery), client=2123) * 2)
+    # GTP': both sides are alive, a gateway hands on a record and one of two, and an empty list of packets to release.
+    prime = lambda kind, n, *elements: struct.pack('!BBHH', 0x2e, kind, sum(map(len, elements)), n) + b''.join(elements)
+    tlv = lambda kind, value: struct.pack('!BH', kind, len(value)) + value
+    ber = lambda n: b'\xbf\x4f' + bytes([40 + n]) + b'\x80\x01\x12\x81\x08' + random(8, n) + b'\x84\x04' + ip(A) + random(19 + n, n + 9)
+    records = lambda *r: b'\x7e\1' + tlv(252, bytes([len(r), 1, 0x1c, 6]) + b''.join(struct.pack('!H', len(d)) + d for d in r))
+    done = lambda n: b'\1\x80' + tlv(253, struct.pack('!H', n))
+    write('gtp-prime/records.pcap', dialogue(3386, prime(4, 1, tlv(251, ip(A))), prime(5, 1), prime(1, 2), prime(2, 2, b'\x0e\7'),
+          prime(240, 3, records(ber(1))), prime(241, 3, done(3)), prime(240, 4, records(ber(2), ber(3))), prime(241, 4, done(4))))
 
 
 def discovery():
@@ -118,9 +126,9 @@ def lisp():
     request = b'\x10\0\0\1' + random(8, 7) + struct.pack('!H', 1) + ip('203.0.113.1') + struct.pack('!H', 1) + ip(A) + b'\0\x20\0\1' + ip('203.0.113.9')
     reply = b'\x20\0\0\1' + random(8, 7) + record(9)
     encapsulated = b'\x80\0\0\0' + udp('203.0.113.1', 4342, '203.0.113.9', 4342, request)
-    write('lisp/registration.pcap', dialogue(4342, b'\x30\0\1\2' + body, b'\x40\0\0\2' + body, encapsulated, reply, client=4342))
+    write('lisp-control/registration.pcap', dialogue(4342, b'\x30\0\1\2' + body, b'\x40\0\0\2' + body, encapsulated, reply, client=4342))
     head = lambda n: b'\xc8' + random(3, n) + b'\0\0\1\1'
-    write('lisp/tunnel.pcap', [(A, 61000, B, 4341, head(n + 1) + inner(n, 40 + 12 * n)) for n in range(6)])
+    write('lisp-data/tunnel.pcap', [(A, 61000, B, 4341, head(n + 1) + inner(n, 40 + 12 * n)) for n in range(6)])
 
 
 def capwap():

@@ -1,4 +1,4 @@
-//! GTP-C: mobile networks' control messages, versions 1 and 2.
+//! GTP-C: mobile networks' control messages, versions 0 to 2. Version 0 has user data in the same flow.
 
 use super::datagrams::{self, Shape};
 use super::{Assessment, Bits, Family, Protocol};
@@ -30,11 +30,11 @@ impl Protocol for GtpC {
     }
 
     fn reference(&self) -> &'static str {
-        "3GPP TS 29.060, TS 29.274"
+        "3GPP TS 29.060, TS 29.274, GSM 09.60"
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
-        at != 0 || matches!(byte, 0x40 | 0x48 | 0x32)
+        at != 0 || matches!(byte, 0x40 | 0x48 | 0x32 | 0x1e | 0x1f)
     }
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
@@ -42,10 +42,11 @@ impl Protocol for GtpC {
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x40 | 0x48, ..] if d.len >= 12 => Gtp::new(d.bytes, d.len),
             [0x32, 1..=3 | 16..=25 | 27..=30 | 128..=130, ..] if d.len >= 12 => Gtp::new(d.bytes, d.len),
+            [0x1e | 0x1f, ..] if d.len >= 20 => Gtp::new(d.bytes, d.len),
             _ => None,
         });
-        // The echo of version 1 is the same in both planes.
-        if reading.hits.iter().all(|h| matches!(h.message, Gtp::Signal { kind: 1 | 2, .. })) {
+        // Echoes are the same in both planes.
+        if reading.hits.iter().all(|h| matches!(h.message, Gtp::Signal { kind: 1 | 2, .. } | Gtp::Data { .. })) {
             return reading.conclude(None);
         }
         let answers = |q: &Gtp, r: &Gtp| match (q, r) {
@@ -72,5 +73,6 @@ mod tests {
     fn the_capture_is_recognised() {
         replay::expect(&GtpC, "echo.pcap", Band::Certain);
         replay::expect(&GtpC, "osmo-ggsn-echo.pcap", Band::Certain);
+        replay::expect(&GtpC, "osmo-ggsn-v0.pcap", Band::Certain);
     }
 }

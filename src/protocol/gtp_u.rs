@@ -13,6 +13,8 @@ pub(super) struct GtpU;
 static PACKET: Family = Family { id: "gtp-u.packet", cap: Bits::whole(30) };
 /// Both sides send tunnelled packets.
 static ANSWER: Family = Family { id: "gtp-u.answer", cap: Bits::whole(6) };
+/// An error indication with a tunnel's identifier and a node's address, as only the user plane has them: 96 fixed bits.
+static ERRORS: Family = Family { id: "gtp-u.error-indication", cap: Bits::whole(18) };
 /// Echoes are the same in the control plane, so that they name nothing, however many.
 static ECHOES: Family = Family { id: "gtp-u.echo", cap: Bits::whole(8) };
 /// An echo response repeats the request's sequence number.
@@ -23,6 +25,15 @@ static DATA: Shape = Shape {
     first: 24,
     further: 1,
     form: "GTP's header, and an IP packet that ends with the datagram",
+    answer: &ANSWER,
+    answered: 6,
+    link: "both sides send such packets",
+};
+static ERROR: Shape = Shape {
+    message: &ERRORS,
+    first: 16,
+    further: 1,
+    form: "an error indication whose elements fill it",
     answer: &ANSWER,
     answered: 6,
     link: "both sides send such packets",
@@ -43,12 +54,12 @@ impl Protocol for GtpU {
     }
 
     fn reference(&self) -> &'static str {
-        "3GPP TS 29.281"
+        "3GPP TS 29.281, GSM 09.60"
     }
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
         match at {
-            0 => matches!(byte, 0x30..=0x37),
+            0 => matches!(byte, 0x30..=0x37 | 0x1e | 0x1f),
             1 => matches!(byte, 1 | 2 | 26 | 31 | 254 | 255),
             _ => true,
         }
@@ -63,7 +74,8 @@ impl Protocol for GtpU {
         let mut control = false;
         let reading = datagrams::read(head, |d| match d.bytes {
             [0x30..=0x37, 1 | 2 | 26 | 31 | 254 | 255, ..] if d.len >= 8 => Gtp::new(d.bytes, d.len),
-            [0x30..=0x37, 3..=255, ..] if d.len >= 8 => {
+            [0x1e | 0x1f, 1 | 2 | 255, ..] if d.len >= 20 => Gtp::new(d.bytes, d.len),
+            [0x30..=0x37 | 0x1e | 0x1f, 3..=255, ..] if d.len >= 8 => {
                 control |= Gtp::new(d.bytes, d.len).is_some();
                 None
             }
@@ -78,7 +90,13 @@ impl Protocol for GtpU {
             (Gtp::Signal { kind: 1, sequence: a }, Gtp::Signal { kind: 2, sequence: b }) => a == b && a.is_some(),
             _ => data,
         };
-        let finding = datagrams::judge(&reading, if data { &DATA } else { &ECHO }, answers);
+        let error = reading.hits.iter().any(|h| matches!(h.message, Gtp::Error));
+        let shape = match (data, error) {
+            (true, _) => &DATA,
+            (_, true) => &ERROR,
+            _ => &ECHO,
+        };
+        let finding = datagrams::judge(&reading, shape, answers);
         reading.conclude(finding.map(|f| Finding { server: None, ..f }))
     }
 }

@@ -46,6 +46,7 @@ mod geneve;
 mod git;
 mod gopher;
 mod gtp_c;
+mod gtp_prime;
 mod gtp_u;
 mod h323;
 mod hsrp;
@@ -67,7 +68,8 @@ mod kerberos;
 mod l2tp;
 mod ldap;
 mod ldp;
-mod lisp;
+mod lisp_control;
+mod lisp_data;
 pub mod llmnr;
 pub mod mdns;
 mod memcached;
@@ -197,6 +199,7 @@ pub static ALL: &[&dyn Protocol] = &[
     &git::Git,
     &gopher::Gopher,
     &gtp_c::GtpC,
+    &gtp_prime::GtpPrime,
     &gtp_u::GtpU,
     &h323::H323,
     &hsrp::Hsrp,
@@ -217,7 +220,8 @@ pub static ALL: &[&dyn Protocol] = &[
     &l2tp::L2tp,
     &ldap::Ldap,
     &ldp::Ldp,
-    &lisp::Lisp,
+    &lisp_control::LispControl,
+    &lisp_data::LispData,
     &llmnr::Llmnr,
     &mdns::Mdns,
     &memcached::Memcached,

@@ -52,6 +52,13 @@ pub fn is_fully_encrypted(head: &Head<'_>) -> bool {
     bytes >= ENOUGH && Dir::BOTH.into_iter().all(|dir| Side::of(head, dir).shows_nothing())
 }
 
+/// Whether what lies behind the first `header` bytes of a side's datagrams is as even as random bytes, and nothing in it stays.
+pub(super) fn is_noise_behind(head: &Head<'_>, dir: Dir, header: usize) -> bool {
+    let pieces = head.sent_by(dir).filter_map(|d| Some((d.bytes.get(header..)?, d.len - header))).collect();
+    let side = Side { pieces, datagrams: true, agreeing: 0 };
+    side.is_even() && !side.has_constant()
+}
+
 /// Whether a datagram says something: keepalives of a byte do not.
 fn is_said(datagram: &Datagram<'_>) -> bool {
     datagram.len > 1

@@ -1,6 +1,8 @@
-//! GTP: version 1 for user data (3GPP TS 29.281 section 5.1) and control (TS 29.060), version 2 for control (TS 29.274).
+//! GTP: version 1 for user data (3GPP TS 29.281 section 5.1) and control (TS 29.060), version 2 for control (TS 29.274),
+//! version 0 for both (GSM 09.60 section 6).
 //!
 //! ```text
+//! v0 |Ver=0|1|1 1 1|S| Message Type (8) | Length (16) | Sequence (16) | Flow Label (16) | N-PDU (8) | FF FF FF | TID (64) |
 //! v1 |Ver=1|P|0|E|S|N| Message Type (8) | Length (16) | TEID (32) | if E, S or N: sequence (16), N-PDU (8), next (8) |
 //! v2 |Ver=2|P|T|0|0|0| Message Type (8) | Length (16) | TEID (32) if T | sequence (24) | spare (8) | elements |
 //! ```
@@ -13,7 +15,7 @@ use super::inner;
 pub enum Gtp {
     /// A tunnelled IP packet that fits.
     Data {
-        /// Tunnel endpoint identifier.
+        /// Tunnel endpoint identifier; the flow label in version 0.
         teid: u32,
     },
     /// Version 1: echo, error indication, end marker and other signalling.
@@ -23,6 +25,8 @@ pub enum Gtp {
         /// Sequence number.
         sequence: Option<u16>,
     },
+    /// Version 1: an error indication whose elements, a TEID and an address, fill it.
+    Error,
     /// Version 2 control message with elements that fill it.
     Control {
         /// Message type.
@@ -38,6 +42,16 @@ impl Gtp {
         let mut c = Cursor::new(bytes);
         let (flags, kind, length) = (c.u8()?, c.u8()?, usize::from(c.be16()?));
         match flags >> 5 {
+            0 if flags & 0x1e == 0x1e && length + 20 == len => {
+                let (sequence, teid, spare) = (c.be16()?, u32::from(c.be16()?), c.be32()?);
+                c.take(8)?;
+                match kind {
+                    _ if spare & 0xff_ffff != 0xff_ffff => None,
+                    255 => inner::is_ip(c.rest(), length, 0).then_some(Self::Data { teid }),
+                    1..=7 | 16..=37 | 48..=53 => Some(Self::Signal { kind, sequence: Some(sequence) }),
+                    _ => None,
+                }
+            }
             1 if flags & 0x18 == 0x10 && length + 8 == len => {
                 let teid = c.be32()?;
                 let mut left = length;
@@ -57,6 +71,7 @@ impl Gtp {
                 }
                 match kind {
                     255 => inner::is_ip(c.rest(), left, 0).then_some(Self::Data { teid }),
+                    26 if is_error(c.rest()) => Some(Self::Error),
                     1..=70 | 96..=105 | 112..=121 | 128..=130 | 240 | 241 | 254 => {
                         Some(Self::Signal { kind, sequence })
                     }
@@ -90,6 +105,14 @@ impl Gtp {
     }
 }
 
+/// Whether a tunnel endpoint identifier and a node's address are all there is (TS 29.281 section 7.3.1).
+fn is_error(elements: &[u8]) -> bool {
+    match elements {
+        [16, _, _, _, _, 133, 0, size @ (4 | 16), address @ ..] => address.len() == usize::from(*size),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +126,10 @@ mod tests {
         assert_eq!(Gtp::new(&m, m.len()), None);
         let echo = [0x32, 1, 0, 4, 0, 0, 0, 0, 0, 9, 0, 0];
         assert_eq!(Gtp::new(&echo, 12), Some(Gtp::Signal { kind: 1, sequence: Some(9) }));
+        let error = [0x32, 26, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 16, 1, 2, 3, 4, 133, 0, 4, 192, 0, 2, 1];
+        assert_eq!(Gtp::new(&error, 24), Some(Gtp::Error));
+        let v0 = [0x1e, 1, 0, 0, 12, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(Gtp::new(&v0, 20), Some(Gtp::Signal { kind: 1, sequence: Some(0x0c00) }));
         let v2 = [0x40, 1, 0, 9, 0, 0, 5, 0, 3, 0, 1, 0, 17];
         assert_eq!(Gtp::new(&v2, 13), Some(Gtp::Control { kind: 1, sequence: 5 }));
     }

@@ -13,12 +13,13 @@ const ENOUGH: usize = 4;
 /// Bytes of the shortest and longest packets: a reset, and a jumbo frame with all that OpenVPN adds.
 const POSSIBLE: std::ops::RangeInclusive<usize> = 14..=10_000;
 
-/// Whether no continuation of a UDP flow can be OpenVPN.
+/// Whether no continuation of a UDP flow can be OpenVPN. The first datagrams of each side decide: later ones would take an
+/// exclusion back.
 pub(super) fn foreign(messages: &[Message<'_>], ended: bool) -> bool {
-    let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir).count();
+    let first = |dir: Dir| messages.iter().filter(move |m| m.dir == dir).take(ENOUGH);
     let wanted = if ended { 1 } else { ENOUGH };
-    let enough = || Dir::BOTH.into_iter().all(|dir| count(dir) >= wanted);
-    messages.iter().all(has_no_opcode) && enough() && messages.iter().all(is_no_ciphertext)
+    Dir::BOTH.into_iter().all(|dir| first(dir).count() >= wanted)
+        && Dir::BOTH.into_iter().flat_map(first).all(|m| has_no_opcode(m) && is_no_ciphertext(m))
 }
 
 /// Whether one side's stream from its start has a length that no packet has.

@@ -52,6 +52,9 @@ impl Protocol for OpenVpn {
         if messages.all.is_empty() {
             return Assessment::NotNow;
         }
+        if head.transport() == Transport::Udp && exclude::foreign(&messages.all, head.ended()) {
+            return Assessment::Excluded;
+        }
         let clear = channels(&messages.all, head);
         let scrambled = || scrambled(&messages.all, head);
         let best = match clear {
@@ -68,9 +71,6 @@ impl Protocol for OpenVpn {
             Some(mut finding) => {
                 conclude(&messages, head, &mut finding);
                 Assessment::Recognised(finding)
-            }
-            None if head.transport() == Transport::Udp && exclude::foreign(&messages.all, head.ended()) => {
-                Assessment::Excluded
             }
             None => Assessment::NotNow,
         }
