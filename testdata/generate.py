@@ -118,19 +118,6 @@ def datagrams_of_tcp_protocols():
     write('rdp/udp.pcap', dialogue(3389, syn(0xffffffff, 0x0001, 0x5b3f9a11), syn(0x5b3f9a11, 0x0005, 0x77c0ffee), random(200, 7), random(90, 8)))
 
 
-def lisp():
-    record = lambda last: (struct.pack('!IBBHHH', 1440, 1, 32, 0x1000, 0, 1) + ip(f'203.0.113.{last}') +
-                           struct.pack('!BBBBHH', 1, 100, 255, 0, 5, 1) + ip(A))
-    nonce = random(8, 5)
-    body = nonce + struct.pack('!HH', 1, 20) + random(20, 6) + record(1) + record(2)
-    request = b'\x10\0\0\1' + random(8, 7) + struct.pack('!H', 1) + ip('203.0.113.1') + struct.pack('!H', 1) + ip(A) + b'\0\x20\0\1' + ip('203.0.113.9')
-    reply = b'\x20\0\0\1' + random(8, 7) + record(9)
-    encapsulated = b'\x80\0\0\0' + udp('203.0.113.1', 4342, '203.0.113.9', 4342, request)
-    write('lisp-control/registration.pcap', dialogue(4342, b'\x30\0\1\2' + body, b'\x40\0\0\2' + body, encapsulated, reply, client=4342))
-    head = lambda n: b'\xc8' + random(3, n) + b'\0\0\1\1'
-    write('lisp-data/tunnel.pcap', [(A, 61000, B, 4341, head(n + 1) + inner(n, 40 + 12 * n)) for n in range(6)])
-
-
 def capwap():
     def message(kind, sequence, *elements):
         body = b''.join(struct.pack('!HH', t, len(v)) + v for t, v in elements)
@@ -200,7 +187,6 @@ def wireguard_variants():
 
 if __name__ == '__main__':
     wireguard_variants()
-    lisp()
     capwap()
     softether()
     google_quic()

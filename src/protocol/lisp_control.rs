@@ -53,6 +53,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&LispControl, "registration.pcap", Band::Certain);
+        replay::expect(&LispControl, "oor.pcap", Band::Certain);
     }
 }

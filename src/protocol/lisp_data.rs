@@ -3,7 +3,7 @@
 use super::datagrams::{self, Shape};
 use super::{Assessment, Bits, Family, Protocol};
 use crate::flow::Head;
-use crate::wire::lisp::is_data;
+use crate::wire::lisp::{self, Data};
 
 /// The data plane of the Locator/ID Separation Protocol.
 pub(super) struct LispData;
@@ -22,6 +22,16 @@ static SHAPE: Shape = Shape {
     answer: &BOTH,
     answered: 4,
     link: "both sides send such packets",
+};
+
+/// Without any flag the header is eight zero bytes: any tunnel that has no use for its header may have such.
+static BARE: Family = Family { id: "lisp-data.bare-packet", cap: Bits::whole(15) };
+
+static BARE_SHAPE: Shape = Shape {
+    message: &BARE,
+    first: 9,
+    form: "eight zero bytes, as of LISP's header without flags, and an IP packet that ends with the datagram",
+    ..SHAPE
 };
 
 impl Protocol for LispData {
@@ -44,10 +54,11 @@ impl Protocol for LispData {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
-            [first, ..] if first & 7 == 0 && d.len >= 28 => is_data(d.bytes, d.len).then_some(()),
+            [first, ..] if first & 7 == 0 && d.len >= 28 => lisp::data(d.bytes, d.len),
             _ => None,
         });
-        reading.conclude(datagrams::tunnel(&reading, &SHAPE))
+        let bare = reading.hits.iter().all(|h| h.message == Data::Bare);
+        reading.conclude(datagrams::tunnel(&reading, if bare { &BARE_SHAPE } else { &SHAPE }))
     }
 }
 
@@ -58,6 +69,7 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&LispData, "tunnel.pcap", Band::Confident);
+        replay::expect(&LispData, "oor-instance.pcap", Band::Confident);
+        replay::expect(&LispData, "oor.pcap", Band::Likely);
     }
 }

@@ -138,13 +138,26 @@ fn record(c: &mut Cursor<'_>) -> Option<()> {
     })
 }
 
-/// Whether `bytes` (of `len`) are an encapsulated IP packet behind a header in which some flag is set, none is reserved and
-/// the flags agree with each other.
-pub fn is_data(bytes: &[u8], len: usize) -> bool {
-    let Some((&[flags, a, b, c, ..], packet)) = bytes.split_first_chunk::<8>() else { return false };
+/// The header before an encapsulated IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Flags are set, none is reserved, and they agree with each other.
+    Flagged,
+    /// No flag is set, so that all eight bytes are zero.
+    Bare,
+}
+
+/// Reads `bytes` (of `len`) as an encapsulated IP packet.
+pub fn data(bytes: &[u8], len: usize) -> Option<Data> {
+    let (header @ &[flags, a, b, c, ..], packet) = bytes.split_first_chunk::<8>()?;
     let [nonce, status, echo, version, instance] = [0x80, 0x40, 0x20, 0x10, 8].map(|bit| flags & bit != 0);
     let agrees = (nonce || !echo) && !(nonce && version) && (nonce || version || [a, b, c] == [0; 3]);
-    flags & 7 == 0 && (nonce || status || instance) && agrees && is_ip(packet, len.saturating_sub(8), 0)
+    let kind = match (nonce || status || instance, *header == [0; 8]) {
+        (true, _) if flags & 7 == 0 && agrees => Data::Flagged,
+        (_, true) => Data::Bare,
+        _ => return None,
+    };
+    is_ip(packet, len.saturating_sub(8), 0).then_some(kind)
 }
 
 #[cfg(test)]
@@ -175,12 +188,14 @@ mod tests {
 
     #[test]
     fn data_carry_an_ip_packet() {
-        let mut data = vec![0x88, 1, 2, 3, 0, 0, 1, 0];
-        data.extend([0x45, 0, 0, 20, 0, 0, 0x40, 0, 64, 17, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert!(is_data(&data, 28) && !is_data(&data, 29));
+        let mut packet = vec![0x88, 1, 2, 3, 0, 0, 1, 0];
+        packet.extend([0x45, 0, 0, 20, 0, 0, 0x40, 0, 64, 17, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!((data(&packet, 28), data(&packet, 29)), (Some(Data::Flagged), None));
         for flags in [0, 8 + 1, 0x20, 0x90, 0x0c] {
-            data[0] = flags;
-            assert!(!is_data(&data, 28), "{flags:x}");
+            packet[0] = flags;
+            assert_eq!(data(&packet, 28), None, "{flags:x}");
         }
+        packet[..8].fill(0);
+        assert_eq!(data(&packet, 28), Some(Data::Bare));
     }
 }
