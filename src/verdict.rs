@@ -9,7 +9,7 @@ pub mod rows;
 pub mod serve;
 
 pub use prober::Prober;
-pub use record::{Announced, Counts, Direction, FlowRecord, IpProto, ServerBy, Summary};
+pub use record::{Announced, Counts, Direction, FlowRecord, IpProto, LeftOut, ServerBy, Summary};
 pub use row::{Observed, PortRow, RowKey};
 pub use rows::{Rows, Share};
 

@@ -192,3 +192,18 @@ fn a_paused_view_stands_still() {
     model.update(&seen);
     assert!(text(&drawn(&mut model, 80, 24)).contains("Nothing seen yet."));
 }
+
+#[test]
+fn bytes_a_second_are_of_the_same_packets_as_packets_a_second() {
+    let mut model = Model::new("eth0", true);
+    // The rows follow when the flows are next asked for their counters.
+    let rows = portproof::verdict::Rows::new(false);
+    for (second, packets) in [(1, 10), (2, 40)] {
+        let counts = portproof::verdict::Counts { received: packets, bytes: 1024 * packets, ..Default::default() };
+        let at = Duration::from_secs(second);
+        model.update(&Seen { at, rows: &rows, counts: &counts, open: 0, flows: 0, evicted: 0 });
+        let shown = text(&drawn(&mut model, 80, 24));
+        let rate = if second == 1 { "10 packets/s  10KB/s" } else { "30 packets/s  30KB/s" };
+        assert!(shown.contains(rate), "{shown}");
+    }
+}

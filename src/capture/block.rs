@@ -19,6 +19,29 @@ pub struct FrameRef {
     pub len: u32,
 }
 
+/// Frames that were only counted.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Skimmed {
+    /// Their number.
+    pub frames: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// How many of them were cut by the snaplen.
+    pub truncated: u64,
+    /// The earliest and the latest of them.
+    pub span: Option<(Time, Time)>,
+}
+
+impl Skimmed {
+    /// Counts a frame of this time, length on the wire and captured length.
+    pub fn count(&mut self, time: Time, wire_len: u32, len: u32) {
+        self.frames += 1;
+        self.bytes += u64::from(wire_len);
+        self.truncated += u64::from(len < wire_len);
+        self.span = Some(self.span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
+    }
+}
+
 /// Raw bytes of a capture and the frames in them. Reused from pass to pass.
 #[derive(Debug, Default)]
 pub struct Block {
@@ -26,12 +49,15 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// The whole frames in `bytes`, in capture order.
     pub frames: Vec<FrameRef>,
+    /// Frames beside them of which nothing is kept.
+    pub skimmed: Skimmed,
 }
 
 impl Block {
     /// Forgets the content, keeps the memory (which needs no zeroing when the block is filled again).
     pub fn clear(&mut self) {
         self.frames.clear();
+        self.skimmed = Skimmed::default();
     }
 
     /// The frame that `frame` describes; empty if the reference does not fit this block.

@@ -26,6 +26,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Bytes of frames in a block.
 const BLOCK: usize = 256 << 10;
+/// Frames that are counted at a time.
+const COUNTED: u64 = 1 << 16;
 /// The longest wait for a packet, and the time after which the kernel hands over a part-filled block.
 const TICK: Duration = Duration::from_millis(100);
 /// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over. On `lo` and
@@ -55,6 +57,8 @@ pub struct Live {
     ending: Option<Instant>,
     /// The kernel accepts nothing more.
     shut: bool,
+    /// Frames are only counted.
+    skims: bool,
     counted: Instant,
     faults: Vec<CaptureError>,
     notice: Notice,
@@ -138,6 +142,7 @@ impl Live {
             deadline: settings.duration.map(|duration| now + duration),
             ending: None,
             shut: false,
+            skims: false,
             counted: now,
             faults: Vec::new(),
             // One thread is enough to say it.
@@ -151,14 +156,14 @@ impl Live {
         for n in 0..self.ports.len() {
             let Some(port) = self.ports.get_mut(n) else { return };
             loop {
-                if block.bytes.len() >= BLOCK {
+                if block.bytes.len() >= BLOCK || block.skimmed.frames >= COUNTED {
                     return;
                 }
                 let (room, before) = (self.limit.reserve(PORTION), self.packets);
                 if room == 0 {
                     return;
                 }
-                let read = port.read(block, &mut self.packets, room, (self.first, self.step));
+                let read = port.read(block, &mut self.packets, room, (self.first, self.step), self.skims);
                 self.limit.settle(room, self.packets - before);
                 match read {
                     Ok(0) => break,
@@ -262,24 +267,22 @@ impl Port {
         packets: &mut u64,
         room: u64,
         (first, step): (u64, u64),
+        skims: bool,
     ) -> Result<usize, String> {
         let (link, before) = (self.link, *packets);
         let result = self.capture.dispatch(usize::try_from(room).ok(), |packet| {
             let number = first + *packets * step;
             *packets += 1;
+            let stamp = packet.header.ts;
+            // With the precision that is asked for at the opening the field holds nanoseconds.
+            let time = Time(stamp.tv_sec.saturating_mul(1_000_000_000).saturating_add(stamp.tv_usec));
+            let (wire_len, len) = (packet.header.len, packet.data.len() as u32);
+            if skims {
+                return block.skimmed.count(time, wire_len, len);
+            }
             let start = block.bytes.len() as u32;
             block.bytes.extend_from_slice(packet.data);
-            let stamp = packet.header.ts;
-            let seconds = stamp.tv_sec.saturating_mul(1_000_000_000);
-            block.frames.push(FrameRef {
-                number,
-                // With the precision that is asked for at the opening the field holds nanoseconds.
-                time: Time(seconds.saturating_add(stamp.tv_usec)),
-                link,
-                wire_len: packet.header.len,
-                start,
-                len: packet.data.len() as u32,
-            });
+            block.frames.push(FrameRef { number, time, link, wire_len, start, len });
         });
         let taken = *packets - before;
         self.taken += taken;
@@ -333,7 +336,7 @@ impl Port {
 
 impl Source for Live {
     fn next_block(&mut self, block: &mut Block) -> Result<bool, CaptureError> {
-        block.frames.clear();
+        block.clear();
         block.bytes.clear();
         if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             self.deadline = None;
@@ -344,7 +347,7 @@ impl Source for Live {
             self.shut();
         }
         self.fill(block);
-        if block.frames.is_empty() {
+        if block.frames.is_empty() && block.skimmed.frames == 0 {
             if self.over() {
                 return Ok(false);
             }
@@ -377,6 +380,10 @@ impl Source for Live {
     fn stop(&mut self) -> bool {
         self.ending.get_or_insert_with(Instant::now);
         true
+    }
+
+    fn skim(&mut self) {
+        self.skims = true;
     }
 
     /// The clock by which the kernel stamps packets, and a second less: whatever is older has been read.

@@ -32,6 +32,9 @@ pub trait Source: Send {
         false
     }
 
+    /// Says that from now on frames need only be counted, in [`Block::skimmed`].
+    fn skim(&mut self) {}
+
     /// The time up to which everything was handed out, where that goes on without frames.
     fn now(&self) -> Option<Time> {
         None

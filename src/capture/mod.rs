@@ -13,7 +13,7 @@ mod pcap;
 mod pcapng;
 mod save;
 
-pub use block::{Block, FrameRef};
+pub use block::{Block, FrameRef, Skimmed};
 pub use error::{CaptureError, Fault};
 pub use file::{CaptureFile, Dropped};
 pub use filter::{Filter, Programs};

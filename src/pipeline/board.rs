@@ -20,7 +20,7 @@ use crate::flow::FlowKey;
 use crate::packet::Time;
 use crate::protocol::{Band, Bits};
 use crate::registry::Registry;
-use crate::verdict::{FlowRecord, RowKey, Rows, Share};
+use crate::verdict::{FlowRecord, LeftOut, RowKey, Rows, Share};
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use std::collections::VecDeque;
@@ -84,6 +84,8 @@ pub struct Board<'a> {
     pub evicted: u64,
     /// Flows judged on fewer packets than usual because the heads' memory was full, or the run ended.
     pub hurried: u64,
+    /// What the run's end left no time to put into rows.
+    pub left: LeftOut,
     /// The capture threads' side.
     pub taken: Taken,
     /// Packets being saved.
@@ -112,6 +114,7 @@ impl<'a> Board<'a> {
             again: Vec::new(),
             evicted: 0,
             hurried: 0,
+            left: LeftOut::default(),
             taken: Taken::default(),
             keeping: None,
         }

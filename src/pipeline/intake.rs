@@ -5,7 +5,7 @@ use super::duplicate::Duplicates;
 use super::select;
 use super::shard::Hashed;
 use super::{Control, End, Hidden, Options};
-use crate::capture::{Block, CaptureError, FrameRef, Programs, Source};
+use crate::capture::{Block, CaptureError, FrameRef, Programs, Skimmed, Source};
 use crate::flow::FlowKey;
 use crate::packet::{Fate, Frame, Other, Packet, Parser, Time};
 use crate::verdict::{Counts, IpProto};
@@ -76,7 +76,11 @@ impl<'a> Intake<'a> {
     pub(super) fn next_block(&mut self, block: &mut Block) -> bool {
         if self.control.stopped() {
             self.interrupted = true;
-            self.late = self.control.end(self.options) == End::Late;
+            self.late = self.control.end(self.options) >= End::Late;
+            // What is saved is wanted whether or not there is time to judge it.
+            if self.late && self.options.keep.is_none_or(|wanted| !wanted.all) {
+                self.file.skim();
+            }
             if !self.file.stop() {
                 return false;
             }
@@ -109,16 +113,17 @@ impl<'a> Intake<'a> {
     /// whether it took it: a frame of which no packet was taken was shed. It stops before the frame at which a report is
     /// due; the result is that frame's place, or the number of frames.
     pub(super) fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed) -> bool) -> usize {
+        if from == 0 {
+            self.skimmed(&block.skimmed);
+        }
         for (at, reference) in block.frames.iter().enumerate().skip(from) {
             if self.is_due(reference.time) {
                 return at;
             }
             self.counts.received += 1;
+            self.counts.bytes += u64::from(reference.wire_len);
             self.counts.truncated += u64::from(reference.len < reference.wire_len);
-            self.span = Some(match self.span {
-                None => (reference.time, reference.time),
-                Some((first, last)) => (first.min(reference.time), last.max(reference.time)),
-            });
+            self.spans((reference.time, reference.time));
             if self.late {
                 self.counts.dropped_queue += 1;
                 continue;
@@ -171,6 +176,22 @@ impl<'a> Intake<'a> {
         }
         self.control.frames.fetch_add(block.frames.len() as u64, Ordering::Relaxed);
         block.frames.len()
+    }
+
+    /// Takes frames that nobody looks at any more.
+    fn skimmed(&mut self, skimmed: &Skimmed) {
+        self.counts.received += skimmed.frames;
+        self.counts.bytes += skimmed.bytes;
+        self.counts.truncated += skimmed.truncated;
+        self.counts.dropped_queue += skimmed.frames;
+        if let Some(span) = skimmed.span {
+            self.spans(span);
+        }
+    }
+
+    /// Notes that frames of this time came.
+    fn spans(&mut self, (first, last): (Time, Time)) {
+        self.span = Some(self.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
     }
 
     /// Whether time and filter take the frame.

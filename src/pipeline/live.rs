@@ -18,7 +18,7 @@ use super::{Control, End, Options};
 use crate::capture::{Block, CaptureError, Source};
 use crate::packet::Time;
 use crate::registry::Registry;
-use crate::verdict::{Counts, FlowRecord, Rows};
+use crate::verdict::{Counts, FlowRecord, LeftOut, Rows};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
 use foldhash::quality::RandomState;
 use std::io;
@@ -62,8 +62,8 @@ enum News {
     /// A frame with a fragment, before the packets that come of it.
     Fragment(Copied),
     Block(Arc<Block>),
-    /// What flows came to that were not told, and their number.
-    Rest(Rows, u64),
+    /// What flows came to that were not told, their number, and what is in no row.
+    Rest(Rows, u64, LeftOut),
     /// What the capture thread of this number has taken so far.
     Taken(usize, Box<Taken>),
 }
@@ -211,7 +211,7 @@ impl Keeper<'_> {
                     match self.control.end(self.options) {
                         End::NotYet => board.take(change, tell)?,
                         End::Hasty => board.settle(change, Some(tell))?,
-                        End::Late => board.settle(change, None)?,
+                        End::Late | End::Over => board.settle(change, None)?,
                     }
                     // There may be a hundred thousand at a time; whoever watches is not to wait for them.
                     self.tick(board, observer)?;
@@ -228,7 +228,7 @@ impl Keeper<'_> {
                     keeping.block(block);
                 }
             }
-            Some(News::Rest(rows, flows)) => board.absorb(rows, flows),
+            Some(News::Rest(rows, flows, left)) => board.absorb(rows, flows, left),
             Some(News::Taken(number, taken)) => {
                 self.sides.resize_with(self.sides.len().max(number + 1), Taken::default);
                 if let Some(side) = self.sides.get_mut(number) {

@@ -26,9 +26,11 @@ impl PortSet {
     }
 }
 
-/// [`Options::grace`] and [`Options::haste`] unless told otherwise: the end is to take half a second, with the last rows.
+/// [`Options::grace`], [`Options::haste`] and [`Options::filing`] unless told otherwise: the end is to take half a second,
+/// with the last rows.
 const GRACE: Duration = Duration::from_millis(75);
 const HASTE: Duration = Duration::from_millis(50);
+const FILING: Duration = Duration::from_millis(75);
 
 /// Settings of a run.
 #[derive(Clone, Debug)]
@@ -70,6 +72,8 @@ pub struct Options {
     pub grace: Duration,
     /// And for how long that goes on. Packets that are left then are given to no flow.
     pub haste: Duration,
+    /// For how long after that flows are put into their rows. What is left then is in none.
+    pub filing: Duration,
 }
 
 impl Default for Options {
@@ -93,6 +97,7 @@ impl Default for Options {
             keep: None,
             grace: GRACE,
             haste: HASTE,
+            filing: FILING,
         }
     }
 }
@@ -120,9 +125,12 @@ impl Control {
 
     /// How much of a live run's end is over.
     pub(super) fn end(&self, options: &Options) -> End {
-        match self.stop.get().map(Instant::elapsed) {
-            Some(elapsed) if elapsed >= options.grace.saturating_add(options.haste) => End::Late,
-            Some(elapsed) if elapsed >= options.grace => End::Hasty,
+        let Some(elapsed) = self.stop.get().map(Instant::elapsed) else { return End::NotYet };
+        let late = options.grace.saturating_add(options.haste);
+        match elapsed {
+            _ if elapsed >= late.saturating_add(options.filing) => End::Over,
+            _ if elapsed >= late => End::Late,
+            _ if elapsed >= options.grace => End::Hasty,
             _ => End::NotYet,
         }
     }
@@ -137,4 +145,6 @@ pub(super) enum End {
     Hasty,
     /// [`Options::haste`], too.
     Late,
+    /// And [`Options::filing`].
+    Over,
 }

@@ -12,7 +12,7 @@ use crate::flow::{FlowKey, Table};
 use crate::packet::{Packet, Time, Transport};
 use crate::protocol::Band;
 use crate::registry::Registry;
-use crate::verdict::Rows;
+use crate::verdict::{LeftOut, Rows};
 use heads::Heads;
 use slot::{Slot, Stage};
 use std::hint::black_box;
@@ -46,6 +46,8 @@ pub struct Shard<'a> {
     evicted: u64,
     /// Flows that are in `rows` and were not told.
     untold: u64,
+    /// What is in no row.
+    left: LeftOut,
     places: Vec<(usize, bool)>,
     udp_idle: i64,
     tcp_idle: i64,
@@ -78,6 +80,7 @@ impl<'a> Shard<'a> {
             by_endpoint: options.by_endpoint,
             evicted: 0,
             untold: 0,
+            left: LeftOut::default(),
             places: Vec::new(),
             udp_idle: options.udp_idle,
             tcp_idle: options.tcp_idle,
@@ -263,7 +266,7 @@ impl<'a> Shard<'a> {
 
     fn end(&mut self, mut slot: Slot) -> Ended {
         if self.ending != End::NotYet {
-            self.hurried += u64::from(self.heads.give_up(&mut slot, self.ending == End::Late));
+            self.hurried += u64::from(self.heads.give_up(&mut slot, self.ending >= End::Late));
         } else {
             self.heads.conclude(&mut slot, true);
         }

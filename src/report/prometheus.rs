@@ -57,6 +57,7 @@ fn write(figures: &Figures<'_>, out: &mut String) -> fmt::Result {
         writeln!(out, "portproof_packets_lost_total{{by=\"{by}\"}} {count}")?;
     }
     for (name, kind, help, value) in [
+        ("portproof_bytes_received_total", "counter", "Bytes of received frames, on the wire.", counts.bytes),
         ("portproof_packets_truncated_total", "counter", "Frames cut by the snaplen.", counts.truncated),
         ("portproof_flows_total", "counter", "Flows seen.", figures.flows),
         ("portproof_flows_open", "gauge", "Flows that go on.", figures.open),

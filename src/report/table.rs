@@ -187,6 +187,10 @@ impl<W: Write> Table<W> {
             let flows = counted(summary.hurried, "flow");
             self.paragraph(&format!("{flows} judged on fewer packets than usual, for want of {want}."))?;
         }
+        if summary.left.packets > 0 {
+            let (flows, packets) = (counted(summary.left.flows, "flow"), counted(summary.left.packets, "packet"));
+            self.paragraph(&format!("{flows} and {packets} are in no row, for want of time at the end."))?;
+        }
         if let Some(next) = self.next(entries, summary).filter(|_| !summary.live) {
             // One line to copy, whatever its length.
             writeln!(self.out, "Next: {next}")?;

@@ -4,6 +4,7 @@ use crate::packet::Ip;
 use crate::registry::{Lore, State};
 use crate::report::text::{counted, thousands};
 use crate::verdict::{FlowRecord, Observed, PortRow, Prober, Reason, Verdict};
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the row has its verdict; clauses joined by semicolons, the most telling first.
@@ -34,8 +35,8 @@ fn ends(row: &PortRow, shown: &Observed) -> String {
     format!("{} {arrow} {}", side(&row.servers, "server"), side(&row.clients, "client"))
 }
 
-fn side(addresses: &BTreeSet<Ip>, noun: &str) -> String {
-    match (addresses.first(), addresses.len()) {
+fn side(addresses: &HashSet<Ip>, noun: &str) -> String {
+    match (addresses.iter().next(), addresses.len()) {
         (Some(only), 1) => only.to_string(),
         (_, many) => counted(many as u64, noun),
     }

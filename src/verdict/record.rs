@@ -159,6 +159,8 @@ pub struct IpProto {
 pub struct Counts {
     /// Frames read.
     pub received: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
     /// Given to a flow.
     pub classified: u64,
     /// No UDP or TCP.
@@ -185,6 +187,7 @@ impl Counts {
     /// Adds another capture's counts.
     pub fn add(&mut self, other: &Self) {
         self.received += other.received;
+        self.bytes += other.bytes;
         self.classified += other.classified;
         self.other += other.other;
         self.malformed += other.malformed;
@@ -203,6 +206,22 @@ impl Counts {
     }
 }
 
+/// What the end of a live run left no time for: it is counted, and in no row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    /// Flows.
+    pub flows: u64,
+    /// Packets of these flows and of others.
+    pub packets: u64,
+}
+
+impl LeftOut {
+    /// Whether all is in its row.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -218,6 +237,8 @@ pub struct Summary {
     pub evicted: u64,
     /// Flows judged on fewer packets than usual because the heads' memory was full, or a live run ended.
     pub hurried: u64,
+    /// What is in no row.
+    pub left: LeftOut,
     /// What became of fragmented datagrams.
     pub fragments: FragmentCounts,
     /// Tunnels opened.

@@ -5,6 +5,7 @@ use super::{Reason, Verdict, proto};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
 use crate::registry::{Lore, Range, State, Transports, lore};
+use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row is about.
@@ -84,9 +85,9 @@ pub struct PortRow {
     /// Flows per verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// Client addresses seen.
-    pub clients: BTreeSet<Ip>,
+    pub clients: HashSet<Ip>,
     /// Server addresses seen.
-    pub servers: BTreeSet<Ip>,
+    pub servers: HashSet<Ip>,
     /// Flows in which the server's payload was seen or implied.
     pub answered: u64,
     /// Flows that are part of a scan.

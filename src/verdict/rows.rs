@@ -4,7 +4,8 @@ use super::record::FlowRecord;
 use super::row::{PortRow, RowKey};
 use super::{Answered, Prober, Verdict};
 use crate::packet::Ip;
-use std::collections::{BTreeMap, BTreeSet};
+use hashbrown::HashSet;
+use std::collections::BTreeMap;
 
 /// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
 const ADDRESSES: usize = 4096;
@@ -55,8 +56,8 @@ impl Rows {
             other_transports: flow.claim.other_transports,
             observed: Vec::new(),
             verdicts: BTreeMap::new(),
-            clients: BTreeSet::new(),
-            servers: BTreeSet::new(),
+            clients: HashSet::new(),
+            servers: HashSet::new(),
             answered: 0,
             probes: 0,
         });
@@ -130,8 +131,11 @@ impl Rows {
                 self.rows.insert(key, theirs);
                 continue;
             };
-            theirs.clients.iter().for_each(|ip| remember(&mut row.clients, *ip, &mut self.addresses));
-            theirs.servers.iter().for_each(|ip| remember(&mut row.servers, *ip, &mut self.addresses));
+            for (ours, theirs) in [(&mut row.clients, theirs.clients), (&mut row.servers, theirs.servers)] {
+                if has_room(ours, self.addresses) {
+                    theirs.into_iter().for_each(|ip| remember(ours, ip, &mut self.addresses));
+                }
+            }
             row.answered += theirs.answered;
             row.probes += theirs.probes;
             for (verdict, flows) in theirs.verdicts {
@@ -178,8 +182,12 @@ fn answered(flow: &FlowRecord<'_>) -> bool {
 }
 
 /// Remembers an address, if there is room; `all` counts those of all rows. A row has its first one whatever the others hold.
-fn remember(set: &mut BTreeSet<Ip>, ip: Ip, all: &mut usize) {
-    if set.is_empty() || (set.len() < ADDRESSES && *all < ALL_ADDRESSES) {
+fn remember(set: &mut HashSet<Ip>, ip: Ip, all: &mut usize) {
+    if has_room(set, *all) {
         *all += usize::from(set.insert(ip));
     }
+}
+
+fn has_room(set: &HashSet<Ip>, all: usize) -> bool {
+    set.is_empty() || (set.len() < ADDRESSES && all < ALL_ADDRESSES)
 }

@@ -118,7 +118,6 @@ pub struct Model {
     pub(super) verdicts: Vec<(Verdict, usize)>,
     pub(super) rate: u64,
     pub(super) byte_rate: u64,
-    bytes: u64,
     pub(super) traffic: Series,
     /// The widest claim and observation drawn so far: columns that moved with every line would be hard to read.
     pub(super) widest: [usize; 3],
@@ -152,7 +151,6 @@ impl Model {
             verdicts: Vec::new(),
             rate: 0,
             byte_rate: 0,
-            bytes: 0,
             traffic: Series::new(SAMPLES),
             widest: [0; 3],
         }
@@ -181,11 +179,9 @@ impl Model {
             line.sample(per_second(line.packets, packets));
             self.lines.push(line);
         }
-        let bytes = self.lines.iter().map(|line| line.bytes).sum();
         self.rate = per_second(seen.counts.received, self.counts.received);
-        self.byte_rate = per_second(bytes, self.bytes);
+        self.byte_rate = per_second(seen.counts.bytes, self.counts.bytes);
         self.traffic.push(self.rate);
-        self.bytes = bytes;
         self.counts = *seen.counts;
         (self.at, self.open, self.flows, self.evicted) = (seen.at, seen.open, seen.flows, seen.evicted);
         self.verdicts = ORDER.map(|verdict| (verdict, 0)).to_vec();

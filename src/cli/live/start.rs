@@ -73,6 +73,7 @@ pub(crate) fn summary(board: &Board<'_>, name: &str, date: &str) -> Summary {
         flows: board.flows(),
         evicted: board.evicted,
         hurried: board.hurried,
+        left: board.left,
         fragments: taken.fragments,
         tunnels: taken.tunnels.clone(),
         span: taken.span,

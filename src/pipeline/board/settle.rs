@@ -5,15 +5,17 @@ use crate::pipeline::ended::Change;
 use crate::pipeline::event::{Event, Tell};
 use crate::pipeline::merge::{self, Merged};
 use crate::protocol::Bits;
-use crate::verdict::Rows;
+use crate::verdict::{LeftOut, Rows};
 use hashbrown::hash_map::Entry;
 use std::io;
 
 impl Board<'_> {
-    /// Takes what flows came to of which nothing was told before, and their number.
-    pub(in crate::pipeline) fn absorb(&mut self, rows: Rows, flows: u64) {
+    /// Takes what flows came to of which nothing was told before, their number, and what is in no row.
+    pub(in crate::pipeline) fn absorb(&mut self, rows: Rows, flows: u64, left: LeftOut) {
         self.rows.absorb(rows);
-        self.seen += flows;
+        self.seen += flows + left.flows;
+        self.left.flows += left.flows;
+        self.left.packets += left.packets;
     }
 
     /// Takes news of a flow when there is no time left to ask what they mean for others. Whoever watches is told of flows that

@@ -56,10 +56,9 @@ impl Worker<'_> {
             self.look_at_the_time(&mut shard);
         }
         self.tell(&mut shard);
-        let (rows, flows) = shard.rest();
-        if flows > 0 {
-            let _ = self.news.send(News::Rest(rows, flows));
-        }
+        let (rows, flows, left) = shard.rest();
+        // As above.
+        let _ = self.news.send(News::Rest(rows, flows, left));
     }
 
     fn look_at_the_time(&self, shard: &mut Shard<'_>) {

@@ -58,6 +58,12 @@ impl Slot {
         self.told == Some(self.packets())
     }
 
+    /// Whether nobody was told of it, and its packets that nobody was told of.
+    pub(super) fn untold(&self) -> (bool, u64) {
+        let told = self.told.unwrap_or(0);
+        (told == 0, self.packets() - told)
+    }
+
     fn packets(&self) -> u64 {
         self.flow.packets.iter().sum()
     }

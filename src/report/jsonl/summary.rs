@@ -3,7 +3,7 @@
 use super::parts::{SCHEMA, is_zero};
 use crate::packet::FragmentCounts;
 use crate::report::when::rfc3339;
-use crate::verdict::{Counts, Summary};
+use crate::verdict::{Counts, LeftOut, Summary};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -33,6 +33,13 @@ struct Fragments {
 }
 
 #[derive(Serialize)]
+#[serde(remote = "LeftOut")]
+struct Left {
+    flows: u64,
+    packets: u64,
+}
+
+#[derive(Serialize)]
 struct Span {
     first: String,
     last: String,
@@ -55,6 +62,9 @@ pub(super) struct SummaryLine<'a> {
     flows: u64,
     evicted: u64,
     hurried: u64,
+    /// What the end of a live run left no time to put into a row.
+    #[serde(with = "Left", skip_serializing_if = "LeftOut::is_nothing")]
+    left_out: LeftOut,
     ports: usize,
     span: Option<Span>,
     /// Files in directories that are no captures.
@@ -78,6 +88,7 @@ impl<'a> SummaryLine<'a> {
             flows: summary.flows,
             evicted: summary.evicted,
             hurried: summary.hurried,
+            left_out: summary.left,
             ports,
             span: summary.span.map(|(first, last)| Span { first: rfc3339(first), last: rfc3339(last) }),
             skipped: summary.skipped,
