@@ -362,6 +362,9 @@ fn is_due(n: u64) -> bool {
 }
 
 #[cfg(test)]
+mod everybody;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

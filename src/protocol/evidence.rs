@@ -151,6 +151,8 @@ pub(super) const COMPANIONS: &[(&str, &str)] = &[
     ("stun", "dtls"),
     ("rtcp", "rtp"),
     ("dtls", "rtp"),
+    // After an upgrade (RFC 7540 section 3.2).
+    ("http2", "http"),
     ("tpkt", "h323"),
     ("tpkt", "rdp"),
     ("tpkt", "s7comm"),

@@ -8,8 +8,9 @@ use crate::wire::ptp::Ptp as Message;
 /// Precision Time Protocol.
 pub(super) struct Ptp;
 
-/// Version, type, a length that agrees, control field and interval: 2^-35 for random bytes. Messages go to a multicast
-/// group, so that several of one side must be able to carry the name.
+/// Version, type, a length that agrees, control field and interval: 2^-35 for random bytes, but a version and a length with
+/// zeros behind them begin other formats, too. Messages go to a multicast group, so that several of one side must be able to
+/// carry the name.
 static MESSAGE: Family = Family { id: "ptp.message", cap: Bits::whole(22) };
 /// Messages of one type from one clock (80 equal bits) whose sequence number counts.
 static SEQUENCE: Family = Family { id: "ptp.sequence", cap: Bits::whole(12) };
@@ -25,7 +26,7 @@ impl Protocol for Ptp {
 
     fn may_have(&self, at: usize, byte: u8) -> bool {
         match at {
-            0 => matches!(byte & 15, 0..=3 | 8..=13),
+            0 => byte >> 4 <= 2 && matches!(byte & 15, 0..=3 | 8..=13),
             1 => byte & 15 == 2,
             _ => true,
         }
@@ -40,7 +41,7 @@ impl Protocol for Ptp {
             return if reading.hits.is_empty() { reading.nothing() } else { Assessment::NotNow };
         }
         let text = "version, type, length, control field and interval agree";
-        let bits = 17 + reading.hits.len() as i32;
+        let bits = 13 + reading.hits.len() as i32;
         let mut finding = Finding { spoke: reading.spoke(), ..Finding::default() };
         finding.evidence.push(item(&MESSAGE, bits, reading.frames(|_| true), text));
         let counts = reading.hits.iter().enumerate().filter(|(n, h)| {

@@ -45,8 +45,10 @@ impl Ptp {
             13 => (48, 4),
             _ => return None,
         };
+        // IEEE 1588-2019 table 2: PTP, 802.1AS and the common delay service; the others are reserved.
+        let profile = first >> 4 <= 2;
         // Over UDP IPv6 two bytes of zeros may follow (annex E). The control field is obsolete and may be zero.
-        let fits = version & 15 == 2 && length >= least && (length == len || length + 2 == len);
+        let fits = profile && version & 15 == 2 && length >= least && (length == len || length + 2 == len);
         let legal = (control == expected || control == 0) && (interval == 0x7f || (-10..=22).contains(&interval));
         (fits && legal).then_some(Self { kind, source, sequence })
     }
@@ -64,6 +66,9 @@ mod tests {
         let p = Ptp::new(&m, 44).unwrap();
         assert_eq!((p.kind, p.sequence), (0, 9));
         assert_eq!(Ptp::new(&m, 48), None);
+        m[0] = 0xc0;
+        assert_eq!(Ptp::new(&m, 44), None, "L2TP's control messages begin so");
+        m[0] = 0;
         m[32] = 3;
         assert_eq!(Ptp::new(&m, 44), None);
     }
