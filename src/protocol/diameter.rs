@@ -67,7 +67,10 @@ fn header(bytes: &[u8]) -> Option<bool> {
     let (length, command) = (be24(bytes, 1)?, be24(bytes, 5)?);
     // Base, credit control and accounting, EAP, SIP, and 3GPP's range (RFC 5516).
     let known = matches!(command, 257..=288 | 300..=330 | 8_388_608..=8_389_000);
-    let first_avp = be32(bytes, 20).is_none_or(|code| code > 0);
+    // RFC 6733 section 4.1: an AVP's flags have five reserved bits, and its length counts its header of 8 or 12 bytes.
+    let first_avp = be32(bytes, 20).is_none_or(|code| code > 0)
+        && bytes.get(24).is_none_or(|flags| flags & 0x1f == 0)
+        && be24(bytes, 25).is_none_or(|avp| (8..=length.saturating_sub(20)).contains(&avp));
     let fits = length.is_multiple_of(4) && (20..1 << 20).contains(&length) && flags & 0x0f == 0;
     (known && fits && first_avp).then_some(flags & 0x80 != 0)
 }

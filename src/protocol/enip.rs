@@ -128,12 +128,15 @@ impl Dialogue for OverTcp {
         match header(bytes) {
             Some((command, length, session)) => {
                 let fits = match command {
-                    0x65 => length == 4 && session == 0,
+                    0x65 => length == 4 && session == 0 && le16(bytes, HEADER).is_none_or(|version| version == 1),
                     0x63 | 0x64 | 0x04 => length <= 32,
-                    _ => length >= 6,
+                    _ => length >= 6 && session != 0,
                 };
+                // Where nothing but the command is not zero it says little.
+                let bare = command != 0x65 && bytes.iter().take(HEADER).skip(4).all(|byte| *byte == 0);
+                let bits = if bare { 12 } else { 16 };
                 Opening::or_foreign(
-                    fits.then(|| Said::new(&REQUEST, 16, "client sends an encapsulated command of EtherNet/IP")),
+                    fits.then(|| Said::new(&REQUEST, bits, "client sends an encapsulated command of EtherNet/IP")),
                 )
             }
             None => short(bytes),

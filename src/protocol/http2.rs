@@ -47,8 +47,8 @@ impl Dialogue for Http2 {
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
         let frame = |b: &[u8]| {
             let frame = FrameHeader::new(b).filter(FrameHeader::is_legal)?;
-            // Data without data and without flags is mostly zeros of something else.
-            let empty = frame.kind == 0 && frame.length == 0 && frame.flags == 0;
+            // What has neither content nor flags is mostly zeros of something else.
+            let empty = frame.length == 0 && frame.flags == 0;
             Some((FrameHeader::LEN + frame.length, if empty { 0 } else { 8 }))
         };
         joined::opening(joined::heaviest(bytes, FrameHeader::LEN, frame), &FRAMES, role)

@@ -37,6 +37,7 @@ fn frames(bytes: &[u8], family: &'static Family, cap: i32, who: &str) -> Opening
     }
     match chain(bytes, 6, |b| frame(b).map(|(length, _)| length)) {
         None => Opening::Foreign,
+        Some(_) if !counts(bytes) => Opening::Foreign,
         Some(0) => Opening::Short,
         Some(count) => {
             let first = frame(bytes).map_or(0, |(_, bits)| bits);
@@ -47,6 +48,22 @@ fn frames(bytes: &[u8], family: &'static Family, cap: i32, who: &str) -> Opening
                 .into()
         }
     }
+}
+
+/// Whether each I frame has the number after the one before it, of 15 bits.
+fn counts(bytes: &[u8]) -> bool {
+    let (mut rest, mut last) = (bytes, None);
+    while let (Some((length, _)), Some(&[_, _, a, b, ..])) = (frame(rest), rest.first_chunk::<6>()) {
+        if a & 1 == 0 {
+            let number = u16::from_le_bytes([a, b]) >> 1;
+            if last.is_some_and(|last: u16| (last + 1) & 0x7fff != number) {
+                return false;
+            }
+            last = Some(number);
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    true
 }
 
 /// Whether the last frame is there to its end.

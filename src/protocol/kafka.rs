@@ -45,8 +45,7 @@ impl Dialogue for Kafka {
         match (fits, client.is_empty()) {
             (_, true) if length < 1 << 24 => Opening::Short,
             (true, _) => {
-                let bits = if correlation > 255 { 14 } else { 10 };
-                Said::new(&RESPONSE, bits, "the response repeats the request's correlation ID").into()
+                Said::new(&RESPONSE, worth(correlation), "the response repeats the request's correlation ID").into()
             }
             _ => Opening::Foreign,
         }
@@ -62,12 +61,20 @@ impl Dialogue for Kafka {
                 return Opening::Foreign;
             }
             if correlation == asked {
-                let bits = if asked > 255 { 14 } else { 10 };
-                return Said::new(&RESPONSE, bits, "a response repeats the correlation ID of a request").into();
+                return Said::new(&RESPONSE, worth(asked), "a response repeats the correlation ID of a request").into();
             }
             rest = rest.get(4 + length as usize..).unwrap_or_default();
         }
         Opening::Short
+    }
+}
+
+/// Bits for a correlation ID that comes back. Zeros stand in many places.
+fn worth(correlation: u32) -> i32 {
+    match correlation {
+        0 => 7,
+        1..=255 => 10,
+        _ => 14,
     }
 }
 

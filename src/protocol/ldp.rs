@@ -97,8 +97,28 @@ fn pdu(bytes: &[u8], role: Role, bits: i32) -> Opening {
     };
     // Notification, initialization, keepalive, address, label messages.
     let known = matches!(kind, 0x0001 | 0x0100 | 0x0200 | 0x0201 | 0x0300 | 0x0301 | 0x0400..=0x0404);
-    let fits = known && inner >= 4 && inner + 10 <= length && length <= 4096;
+    // RFC 5036 sections 3.5.1 to 3.5.10: what the first message's first parameter is.
+    let wanted = match kind {
+        0x0001 => 0x0300,
+        0x0200 => 0x0500,
+        0x0300 | 0x0301 => 0x0101,
+        0x0400.. => 0x0100,
+        _ => 0,
+    };
+    let first = be16(bytes, 18).filter(|_| wanted != 0 && inner > 4).is_none_or(|first| first & 0x3fff == wanted);
+    let fits = known && first && inner >= 4 && inner + 10 <= length && length <= 4096 && is_filled(bytes, 4 + length);
+    // Label spaces of single interfaces have numbers of their own, but hardly any router has such.
+    let bits = if be16(bytes, 8) == Some(0) { bits } else { bits - 8 };
     Opening::or_foreign(fits.then(|| Said::new(role.of(&SIDES), bits, "PDU of LDP whose lengths fit into each other")))
+}
+
+/// Whether the messages of a PDU, behind its header of ten bytes, end at `end`, as far as there are bytes.
+fn is_filled(bytes: &[u8], end: usize) -> bool {
+    let mut at = 10;
+    while let Some(inner) = be16(bytes, at + 2).filter(|_| at < end) {
+        at += 4 + inner;
+    }
+    at == end || at < end && at + 4 > bytes.len() || at > bytes.len() && at <= end
 }
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ impl Dialogue for Mongodb {
                     .and(&ECHO, if id < 256 { 8 } else { 14 }, 8, "the reply names the request's ID")
                     .into()
             }
-            (Some((_, _, 1 | 2012 | 2013)), _) => Said::new(&REPLY, 14, "server sends a reply of MongoDB").into(),
+            (Some((_, _, 2012 | 2013)), _) => Said::new(&REPLY, 14, "server sends a reply of MongoDB").into(),
+            // A one is in many places.
+            (Some((_, _, 1)), _) => Said::new(&REPLY, 10, "server sends what may be a reply of MongoDB").into(),
             (None, _) if may_be(bytes) => Opening::Short,
             _ => Opening::Foreign,
         }

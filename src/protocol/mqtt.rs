@@ -59,13 +59,14 @@ impl Dialogue for Mqtt {
 
     fn server(&self, bytes: &[u8], client: &[u8]) -> Opening {
         let bits = if client.first() == Some(&0x10) { 14 } else { 4 };
-        match bytes {
-            [0x20, 2..=0x7f, 0..=1, 0..=5 | 0x80..=0x9f, ..] => {
-                Said::new(&CONNACK, bits, "server acknowledges the connect").into()
-            }
-            [0x20, rest @ ..] if rest.len() < 3 => Opening::Short,
-            _ => Opening::Foreign,
-        }
+        // Version 5 has codes of its own, and properties whose length fills the packet.
+        let fits = match bytes {
+            [0x20, 2, 0..=1, 0..=5, ..] => true,
+            [0x20, length @ 3..=0x7f, 0..=1, 0 | 0x80..=0x9f, properties, ..] => length - 3 == *properties,
+            [0x20, rest @ ..] if rest.len() < 4 => return Opening::Short,
+            _ => false,
+        };
+        Opening::or_foreign(fits.then(|| Said::new(&CONNACK, bits, "server acknowledges the connect")))
     }
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {

@@ -91,7 +91,10 @@ fn block(bytes: &[u8]) -> Option<i32> {
     if !plain(bytes) || bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt) {
         return None;
     }
+    let zeros = bytes.iter().take(BLOCK).filter(|b| **b == 0).count();
     match [z0, z1, z2, z3] {
+        // The random bytes may be any, but zeros prove nothing.
+        [0, 0, 0, 0] if zeros * 4 > 3 * BLOCK => Some(9),
         [0, 0, 0, 0] => Some(16),
         // A version such as 128.0.7.2 or 9.0.124.2.
         [9..=128, 0, _, 0..=16] => Some(12),

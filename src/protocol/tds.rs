@@ -36,7 +36,7 @@ impl Dialogue for Tds {
             }
             (0x10, [_, _, _, _, _, _, _, 4..=7 | 0x70..=0x7f, ..]) => ("login of version 7", "7"),
             // The host name in 30 bytes and its length; the first packet is full at 512 bytes.
-            (2, _) if length == 512 && body.get(30).is_some_and(|&n| n <= 30) => ("login of version 5", "5"),
+            (2, _) if length == 512 && names(body) => ("login of version 5", "5"),
             (0x12 | 0x10 | 2, _) if body.len() < 32 => return Opening::Short,
             _ => return Opening::Foreign,
         };
@@ -65,6 +65,16 @@ impl Dialogue for Tds {
             _ => Opening::Foreign,
         }
     }
+}
+
+/// Whether host and user, each in 30 bytes with its length behind, are text, and one of them is there.
+fn names(body: &[u8]) -> bool {
+    let name = |at: usize| {
+        let (field, length) = (body.get(at..at + 30)?, usize::from(*body.get(at + 30)?));
+        let text = field.get(..length)?;
+        text.iter().all(|b| matches!(b, b' '..=b'~' | 0x80..)).then_some(text.len())
+    };
+    name(0).zip(name(31)).is_some_and(|(host, user)| host + user > 0)
 }
 
 /// Type, length on the wire and content.

@@ -24,7 +24,15 @@ impl Bacnet {
         let network = matches!(function, 4 | 9..=11);
         // NPDU version 1; bits 6 and 4 of the control byte are reserved.
         let npdu = !network || (c.u8()? == 1 && c.u8()? & 0x50 == 0);
-        (kind == 0x81 && function <= 12 && length == len && npdu).then_some(Self { function })
+        // Results, and what manages tables of ten bytes a row and registrations (annex J.2).
+        let fits = match function {
+            0 | 5 => length == 6,
+            1 | 3 | 7 => length % 10 == 4,
+            2 | 6 => length == 4,
+            8 => length == 10,
+            _ => true,
+        };
+        (kind == 0x81 && function <= 12 && length == len && npdu && fits).then_some(Self { function })
     }
 }
 

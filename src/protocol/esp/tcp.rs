@@ -130,6 +130,8 @@ fn follow(bytes: &[u8], start: usize) -> impl Iterator<Item = (usize, Message<'_
             Encapsulated::Keepalive => Message::Keepalive,
             Encapsulated::Marked(bytes) => Message::Ike(Ike::new(bytes.len(), bytes)?),
             Encapsulated::NonIkeMarked(_) => return None,
+            // SPI, number and ciphertext are not one byte over and over.
+            Encapsulated::Bare([first, rest @ ..]) if rest.iter().take(15).all(|byte| byte == first) => return None,
             Encapsulated::Bare(bytes) => Message::Esp(bytes.len(), Esp::new(bytes.len(), bytes)?),
         };
         Some((place, message))

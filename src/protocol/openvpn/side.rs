@@ -83,7 +83,8 @@ impl<'m> Side<'m> {
         let half = data.len().div_ceil(2);
         let common = |k: &Option<&[u8]>| data.iter().filter(|m| key(m) == *k).count() >= half;
         let prefix = data.iter().take(half + 1).map(|m| key(m)).find(common)??;
-        let packets: Vec<&Message<'_>> = data.iter().copied().filter(|m| key(m) == Some(prefix)).collect();
+        let packets: Vec<&Message<'_>> =
+            data.iter().copied().filter(|m| key(m) == Some(prefix) && m.len >= prefix.len() + PING.len()).collect();
         if packets.len() < FEWEST {
             return None;
         }
