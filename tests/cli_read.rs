@@ -148,7 +148,7 @@ fn verdicts_choose_rows_and_the_exit_code() {
     let text = out(&run(&[&["read", "--only", "match"], &FOUR[..]].concat()));
     assert!(text.contains("2797/udp") && !text.contains("1197/udp"), "{text}");
     let text = out(&run(&[&["read", "--top", "1"], &FOUR[..]].concat()));
-    assert!(text.contains("\n+ 3 ports beyond --top\n"), "{text}");
+    assert!(text.contains("\n+ 3 ports beyond the first 1\n"), "{text}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use portproof::capture::{Block, CaptureError, Dropped, FrameRef, Rotation, Saver
 use portproof::packet::{LinkType, Time};
 use portproof::pipeline::{Board, Control, Event, Keeping, Observer, Options, Wanted, watch_live};
 use portproof::registry::Registry;
+use portproof::report::Jsonl;
 use portproof::verdict::{FlowRecord, LeftOut, Verdict};
 use std::io;
 use std::sync::Arc;
@@ -168,6 +169,12 @@ fn ended_by(interface: Interface, [grace, haste, filing]: [Duration; 3], max_flo
     let sum = |of: fn((u64, u64, u64)) -> u64| board.rows().iter().map(|row| of(row.totals())).sum::<u64>();
     let in_rows = (board.flows() - board.left.flows, counts.classified - board.left.packets);
     assert_eq!((sum(|totals| totals.0), sum(|totals| totals.1)), in_rows);
+    // Rows that say nothing may be left out where others may not.
+    let mut out = Vec::new();
+    let left_out = Jsonl::new(&mut out, None).rows("v0", board.rows(), || false).unwrap();
+    let silent = board.rows().iter().filter(|row| row.verdict() == Verdict::Insufficient).count();
+    let lines = board.rows().len() + board.rows().probers.len() - silent;
+    assert_eq!((left_out as usize, out.iter().filter(|byte| **byte == b'\n').count()), (silent, lines));
     let came = Came {
         dns: row.verdicts.iter().map(|(verdict, flows)| (*verdict, *flows)).collect(),
         hurried: board.hurried,

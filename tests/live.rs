@@ -8,9 +8,10 @@ mod net;
 use net::{Net, Running, Said, datagram, frames, testdata};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -430,6 +431,38 @@ fn a_second_signal_ends_it_at_once() {
     live.signal("CONT");
     let said = live.wait();
     assert_eq!((said.code(), said.out.as_str()), (130, ""), "{}", said.err);
+}
+
+/// Nobody reads what it writes: it waits and says so, until it is told again.
+#[test]
+fn a_second_signal_ends_it_though_its_output_is_not_read() {
+    let Some(net) = Net::new() else { return };
+    let mut command = net.command(env!("CARGO_BIN_EXE_portproof"));
+    command.args(["live", "-i", "v1", "-o", "jsonl", "--grace", "1h"]).env("PORTPROOF_SANDBOX", "kill");
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    let mut says = |text: &str| {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it ended without {text:?}");
+        }
+    };
+    let signal = |name: &str| {
+        assert!(Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap().success());
+    };
+    says("capturing on");
+    // Their records come to more than a pipe holds.
+    net.send(|sender| (1..=2000).for_each(|port| sender.sendpacket(&datagram(40000, port, b"x")[..]).unwrap()));
+    signal("INT");
+    says("a second signal ends at once");
+    signal("TERM");
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    // What was written is whole up to the last line.
+    let whole = text.rsplit_once('\n').unwrap().0;
+    assert!(whole.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
 }
 
 /// The program as a file of its own, which may have capabilities, and that everybody can start.

@@ -20,7 +20,7 @@ use talk::{ANSWER, End, QUESTION, datagram};
 /// Packets of one flow that is decided early, per packet of others.
 const BUSY: usize = 255;
 /// Frames that the capture reads although nobody takes its worker's news.
-const AHEAD: u64 = 25_000;
+const AHEAD: u64 = 22_000;
 /// Packets of others.
 const OTHERS: usize = 800;
 
@@ -47,7 +47,7 @@ struct Slow<'c> {
 
 impl Slow<'_> {
     /// Waits until the capture is as far ahead as it can be. That is beyond [`AHEAD`]: 64 batches of 256 wait for the worker,
-    /// and it has taken at least one for each of the 64 pieces of news that wait for us.
+    /// and it has taken at least one for each of the 32 pieces of news that wait for us.
     fn wait(&self) {
         let (read, since) = (|| self.control.frames.load(Ordering::Relaxed), Instant::now());
         while read() < AHEAD && since.elapsed() < Duration::from_secs(60) {

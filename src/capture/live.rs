@@ -28,8 +28,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const BLOCK: usize = 256 << 10;
 /// Frames that are counted at a time.
 const COUNTED: u64 = 1 << 16;
-/// The longest wait for a packet, and the time after which the kernel hands over a part-filled block.
+/// The longest wait for a packet.
 const TICK: Duration = Duration::from_millis(100);
+/// The time after which the kernel hands over a part-filled block; it may take twice as long, and an end waits for it.
+const PART_FILLED: Duration = Duration::from_millis(40);
 /// How long an end waits for packets that the kernel says it has accepted: until it must have handed them over. On `lo` and
 /// `any` it counts some that libpcap leaves out.
 const PATIENCE: Duration = Duration::from_millis(200);

@@ -47,6 +47,9 @@ use std::time::{Duration, Instant};
 /// How often JSON Lines have a summary unless told otherwise.
 const EVERY: i64 = 60_000_000_000;
 
+/// Rows of the table at most, without --all.
+const MOST: usize = 1000;
+
 /// Arguments of `portproof live`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Ends at SIGINT or SIGTERM, with the rows and a summary; a second signal ends at once.\n\
@@ -136,6 +139,8 @@ fn watch(args: &Args) -> Result<u8, Failure> {
     let options = Options { keep: args.saving.wanted(), ..options };
     let mut showing = Showing {
         args,
+        control: &control,
+        options: &options,
         name: &name,
         date,
         lines: Lines::new(args.all, args.screen()),
@@ -154,11 +159,11 @@ fn watch(args: &Args) -> Result<u8, Failure> {
         failed: false,
     };
     let watched = watch_live(live, &options, &registry, &control, keeping, &mut showing);
-    drop(watch);
     showing.status.clear();
     showing.outside.stopping();
-    let watched = watched?;
-    let code = showing.finish(&watched)?;
+    let mut watched = watched?;
+    let code = showing.finish(&mut watched)?;
+    drop(watch);
     // The process ends. To give back each of a hundred thousand pieces of memory before would take longer than all else.
     std::mem::forget(watched);
     Ok(code)
@@ -192,6 +197,8 @@ fn raised(signal: i32) -> io::Result<Arc<AtomicBool>> {
 /// What is shown while the run goes on.
 struct Showing<'a> {
     args: &'a Args,
+    control: &'a Control,
+    options: &'a Options,
     name: &'a str,
     date: &'a str,
     lines: Lines,
@@ -262,12 +269,14 @@ impl Showing<'_> {
     }
 
     /// The rows so far and a summary; of JSON Lines, on the way, the summary only.
-    fn report(&mut self, board: &Board<'_>, so_far: bool) -> io::Result<()> {
-        let summary = Summary { so_far, ..summary(board, self.name, self.date) };
+    fn report(&mut self, board: &mut Board<'_>, so_far: bool) -> io::Result<()> {
+        let mut summary = Summary { so_far, ..summary(board, self.name, self.date) };
         match self.args.output {
             Form::Jsonl => {
                 if !so_far {
-                    self.jsonl.capture(self.name, board.rows(), &board.taken.ipprotos)?;
+                    let time = || !self.control.is_past(self.options, 3);
+                    summary.left.ports = self.jsonl.rows(self.name, board.rows(), time)?;
+                    self.jsonl.ipprotos(self.name, &board.taken.ipprotos)?;
                 }
                 self.jsonl.finish(&summary)
             }
@@ -278,7 +287,7 @@ impl Showing<'_> {
                     all: self.args.all,
                     only: self.args.verdicts.only(),
                     min_band: None,
-                    top: None,
+                    top: (!self.args.all).then_some(MOST),
                 };
                 writeln!(self.out)?;
                 table(board, &summary, style, self.out.clone())?;
@@ -288,9 +297,9 @@ impl Showing<'_> {
     }
 
     /// The end: rows, summary, exit code.
-    fn finish(mut self, watched: &Watched<'_>) -> io::Result<u8> {
+    fn finish(mut self, watched: &mut Watched<'_>) -> io::Result<u8> {
         let counts = watched.board.taken.counts;
-        self.report(&watched.board, false)?;
+        self.report(&mut watched.board, false)?;
         say_endpoint(counts.decrypted);
         self.complain(&watched.board);
         if let (Some(keeping), Some(name)) = (&watched.board.keeping, self.args.saving.name()) {

@@ -104,11 +104,12 @@ fn show(args: &Args) -> Result<u8, Failure> {
     drop(showing);
     handle.close();
     let _ = waiter.join();
-    let watched = watched?;
+    let mut watched = watched?;
     // The screen may have another size now.
     let screen = Screen::of_stdout_with(args.color.into());
     let style = Style { screen, by: By::Port, all: false, only: None, min_band: None, top: None };
-    table(&watched.board, &summary(&watched.board, &name, date), style, io::stdout().lock())?;
+    let summary = summary(&watched.board, &name, date);
+    table(&mut watched.board, &summary, style, io::stdout().lock())?;
     let code = Outcome { failed: say_faults(&watched), ..Outcome::default() }.code();
     // As in a run without a screen.
     std::mem::forget(watched);

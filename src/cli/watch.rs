@@ -1,5 +1,6 @@
 //! Watches a run from outside: signals stop it, and a terminal shows how far it is.
 
+use super::common::say;
 use super::text::{clip, size, thousands};
 use crate::pipeline::Control;
 use crate::report::when::duration;
@@ -19,6 +20,9 @@ const PACE: Duration = Duration::from_millis(100);
 
 /// Reads shorter than this show no progress.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// An end that takes longer than this is explained: somebody does not read the output, or the disk is slow.
+const LONG: Duration = Duration::from_secs(2);
 
 /// The exit code of a run that a second signal ended, as shells have it for SIGINT.
 const ENDED_AT_ONCE: i32 = 130;
@@ -67,10 +71,16 @@ impl Drop for Watch {
 
 fn watch(control: &Control, asked: &[Arc<AtomicBool>], over: &AtomicBool, mut line: Option<Line>) {
     let (start, mut drawn) = (Instant::now(), Instant::now());
+    let (mut asked_at, mut explained) = (None, false);
     while !over.load(Ordering::Relaxed) {
         std::thread::park_timeout(TICK);
         if asked.iter().any(|asked| asked.load(Ordering::Relaxed)) && !control.stopped() {
             control.stop();
+            asked_at = Some(Instant::now());
+        }
+        if !explained && asked_at.is_some_and(|at| at.elapsed() >= LONG) {
+            explained = true;
+            say("still ending, until all is written; a second signal ends at once");
         }
         let elapsed = start.elapsed();
         if let Some(line) = &mut line

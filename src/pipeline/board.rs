@@ -137,6 +137,11 @@ impl<'a> Board<'a> {
         &self.rows
     }
 
+    /// The same, to be lent out.
+    pub fn rows_mut(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+
     /// Flows seen so far.
     pub fn flows(&self) -> u64 {
         self.seen

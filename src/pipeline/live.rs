@@ -34,7 +34,7 @@ const SWEEP: i64 = 1_000_000_000;
 /// How often all flows are looked at side by side.
 const SURVEY: Duration = Duration::from_secs(1);
 /// News that may wait for the board, each of at most a thousand changes or a batch of frames.
-const NEWS: usize = 64;
+const NEWS: usize = 32;
 
 /// Who watches a live run.
 pub trait Observer {
@@ -228,7 +228,9 @@ impl Keeper<'_> {
                     keeping.block(block);
                 }
             }
-            Some(News::Rest(rows, flows, left)) => board.absorb(rows, flows, left),
+            Some(News::Rest(rows, flows, left)) => {
+                board.absorb(rows, flows, left, || !self.control.is_past(self.options, 2));
+            }
             Some(News::Taken(number, taken)) => {
                 self.sides.resize_with(self.sides.len().max(number + 1), Taken::default);
                 if let Some(side) = self.sides.get_mut(number) {

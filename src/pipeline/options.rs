@@ -72,7 +72,8 @@ pub struct Options {
     pub grace: Duration,
     /// And for how long that goes on. Packets that are left then are given to no flow.
     pub haste: Duration,
-    /// For how long after that flows are put into their rows. What is left then is in none.
+    /// For how long after that flows are put into their rows. What is left then is in none. As long again takes the merge
+    /// of the workers' rows at most, and as long the writing of those that say nothing.
     pub filing: Duration,
 }
 
@@ -123,12 +124,18 @@ impl Control {
         self.stop.get().is_some()
     }
 
+    /// Whether a live run was asked to end, and so many times [`Options::filing`] after it was late are over.
+    pub fn is_past(&self, options: &Options, times: u32) -> bool {
+        let late = options.grace.saturating_add(options.haste).saturating_add(options.filing.saturating_mul(times));
+        self.stop.get().is_some_and(|stop| stop.elapsed() >= late)
+    }
+
     /// How much of a live run's end is over.
     pub(super) fn end(&self, options: &Options) -> End {
         let Some(elapsed) = self.stop.get().map(Instant::elapsed) else { return End::NotYet };
         let late = options.grace.saturating_add(options.haste);
         match elapsed {
-            _ if elapsed >= late.saturating_add(options.filing) => End::Over,
+            _ if self.is_past(options, 1) => End::Over,
             _ if elapsed >= late => End::Late,
             _ if elapsed >= options.grace => End::Hasty,
             _ => End::NotYet,

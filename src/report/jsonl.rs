@@ -58,6 +58,37 @@ impl<W: Write> Jsonl<W> {
         Ok(())
     }
 
+    /// Takes the rows of a capture: those of which too little is known to judge only as long as there is `time`. How many
+    /// of these were left out.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn rows(&mut self, capture: &str, rows: &Rows, mut time: impl FnMut() -> bool) -> io::Result<u64> {
+        let mut left = 0;
+        for row in rows.iter() {
+            self.ports.insert((row.key.port, row.key.transport));
+            let verdict = row.verdict();
+            if !self.wanted(verdict) {
+                continue;
+            }
+            if verdict == Verdict::Insufficient && !time() {
+                left += 1;
+            } else {
+                self.line(&Port::new(capture, row))?;
+            }
+        }
+        rows.probers.iter().try_for_each(|prober| self.line(&Probing::new(capture, prober)))?;
+        Ok(left)
+    }
+
+    /// Takes traffic without ports.
+    ///
+    /// # Errors
+    /// When writing fails.
+    pub fn ipprotos(&mut self, capture: &str, ipprotos: &[IpProto]) -> io::Result<()> {
+        ipprotos.iter().try_for_each(|kind| self.line(&IpProtoLine::new(capture, kind)))
+    }
+
     fn wanted(&self, verdict: Verdict) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(&verdict))
     }
@@ -72,14 +103,8 @@ impl<W: Write> Report for Jsonl<W> {
     }
 
     fn capture(&mut self, capture: &str, rows: &Rows, ipprotos: &[IpProto]) -> io::Result<()> {
-        for row in rows.iter() {
-            self.ports.insert((row.key.port, row.key.transport));
-            if self.wanted(row.verdict()) {
-                self.line(&Port::new(capture, row))?;
-            }
-        }
-        rows.probers.iter().try_for_each(|prober| self.line(&Probing::new(capture, prober)))?;
-        ipprotos.iter().try_for_each(|kind| self.line(&IpProtoLine::new(capture, kind)))
+        self.rows(capture, rows, || true)?;
+        self.ipprotos(capture, ipprotos)
     }
 
     fn finish(&mut self, summary: &Summary) -> io::Result<()> {

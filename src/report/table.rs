@@ -7,7 +7,8 @@ use super::{Report, when, why};
 use crate::packet::Ip;
 use crate::protocol::Band;
 use crate::verdict::{FlowRecord, IpProto, Prober, Reason, RowKey, Rows, Summary, Verdict};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use hashbrown::HashMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// Matches shown before the rest folds.
@@ -65,6 +66,23 @@ impl<W: Write> Table<W> {
     pub fn new(out: W, style: Style) -> Self {
         let rows = Rows::new(style.by == By::Endpoint);
         Self { out, style, rows, flows: Vec::new(), captures: 0, found_in: HashMap::new(), others: BTreeMap::new() }
+    }
+
+    /// Takes the rows of a capture.
+    pub fn take(&mut self, rows: Rows, ipprotos: &[IpProto]) {
+        for row in rows.iter() {
+            self.found_in.entry((row.key, row.verdict())).or_insert(self.captures);
+        }
+        self.rows.absorb(rows);
+        for kind in ipprotos {
+            *self.others.entry(kind.protocol.clone()).or_default() += kind.packets;
+        }
+        self.captures += 1;
+    }
+
+    /// Gives back what it took.
+    pub fn into_rows(self) -> Rows {
+        self.rows
     }
 
     fn entries(&mut self) -> Vec<Entry> {
@@ -130,7 +148,8 @@ impl<W: Write> Table<W> {
             layout::write(columns, "WHY", &lines, self.style.screen, &mut self.out)?;
         }
         if beyond > 0 {
-            self.paragraph(&format!("+ {} beyond --top", counted(beyond as u64, noun)))?;
+            let first = thousands(self.style.top.unwrap_or(0) as u64);
+            self.paragraph(&format!("+ {} beyond the first {first}", counted(beyond as u64, noun)))?;
         }
         let folded = all_matches.saturating_sub(MATCHES);
         if fold && folded > 1 && matches > MATCHES {
@@ -146,7 +165,7 @@ impl<W: Write> Table<W> {
 
     /// Who knocked at many ports or hosts: a line each, the busiest first.
     fn probing(&mut self) -> io::Result<()> {
-        let mut probers = std::mem::take(&mut self.rows.probers);
+        let mut probers = self.rows.probers.clone();
         probers.sort_by_key(|prober| std::cmp::Reverse(prober.endpoints));
         let shown = if self.style.all { probers.len() } else { PROBERS };
         for prober in probers.iter().take(shown) {
@@ -296,14 +315,7 @@ impl<W: Write> Report for Table<W> {
     }
 
     fn capture(&mut self, _: &str, rows: &Rows, ipprotos: &[IpProto]) -> io::Result<()> {
-        for row in rows.iter() {
-            self.found_in.entry((row.key, row.verdict())).or_insert(self.captures);
-        }
-        self.rows.absorb(rows.clone());
-        for kind in ipprotos {
-            *self.others.entry(kind.protocol.clone()).or_default() += kind.packets;
-        }
-        self.captures += 1;
+        self.take(rows.clone(), ipprotos);
         Ok(())
     }
 

@@ -213,6 +213,8 @@ pub struct LeftOut {
     pub flows: u64,
     /// Packets of these flows and of others.
     pub packets: u64,
+    /// Rows that were not written.
+    pub ports: u64,
 }
 
 impl LeftOut {

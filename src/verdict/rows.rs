@@ -124,8 +124,23 @@ impl Rows {
 
     /// Adds all rows of another capture or shard.
     pub fn absorb(&mut self, other: Self) {
+        self.absorb_in(other, || true);
+    }
+
+    /// Adds rows as long as there is time. Gives the flows and packets of those that were left.
+    pub fn absorb_in(&mut self, other: Self, mut time: impl FnMut() -> bool) -> (u64, u64) {
         self.probers.extend(other.probers);
+        if self.rows.is_empty() {
+            (self.rows, self.addresses) = (other.rows, other.addresses);
+            return (0, 0);
+        }
+        let mut left = (0, 0);
         for (key, theirs) in other.rows {
+            if !time() {
+                let (flows, packets, _) = theirs.totals();
+                left = (left.0 + flows, left.1 + packets);
+                continue;
+            }
             let Some(row) = self.rows.get_mut(&key) else {
                 self.addresses += theirs.clients.len() + theirs.servers.len();
                 self.rows.insert(key, theirs);
@@ -143,6 +158,7 @@ impl Rows {
             }
             theirs.observed.into_iter().for_each(|o| row.merge(o));
         }
+        left
     }
 
     /// The rows by port alone of those endpoints whose address `keep` takes.

@@ -1,6 +1,6 @@
 //! How a capture on an interface is begun, and what stands in the way.
 
-use super::{Counters, Port, State, TICK, socket};
+use super::{Counters, PART_FILLED, Port, State, socket};
 use crate::packet::LinkType;
 use pcap::{Active, Capture, Error, Precision};
 use std::fmt;
@@ -124,7 +124,7 @@ fn activate(name: &str, settings: &Settings) -> Result<Capture<Active>, Error> {
         .promisc(settings.promiscuous && name != "any")
         .snaplen(int(settings.snaplen))
         .buffer_size(int(settings.buffer))
-        .timeout(TICK.as_millis() as i32)
+        .timeout(PART_FILLED.as_millis() as i32)
         .precision(Precision::Nano)
         .open()?;
     if let Some(filter) = &settings.filter {

@@ -86,12 +86,13 @@ pub(crate) fn summary(board: &Board<'_>, name: &str, date: &str) -> Summary {
 ///
 /// # Errors
 /// Those of `out`.
-pub(crate) fn table(board: &Board<'_>, summary: &Summary, style: Style, out: impl Write) -> io::Result<()> {
+pub(crate) fn table(board: &mut Board<'_>, summary: &Summary, style: Style, out: impl Write) -> io::Result<()> {
     let mut table = Table::new(io::BufWriter::new(out), style);
-    for name in &summary.captures {
-        table.capture(name, board.rows(), &board.taken.ipprotos)?;
-    }
-    table.finish(summary)
+    // After a scan they are many, and a copy would take its time.
+    table.take(std::mem::take(board.rows_mut()), &board.taken.ipprotos);
+    table.finish(summary)?;
+    *board.rows_mut() = table.into_rows();
+    Ok(())
 }
 
 /// Says what ended the capture, or parts of it; whether there is anything to say.

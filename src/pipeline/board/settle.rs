@@ -10,12 +10,13 @@ use hashbrown::hash_map::Entry;
 use std::io;
 
 impl Board<'_> {
-    /// Takes what flows came to of which nothing was told before, their number, and what is in no row.
-    pub(in crate::pipeline) fn absorb(&mut self, rows: Rows, flows: u64, left: LeftOut) {
-        self.rows.absorb(rows);
+    /// Takes what flows came to of which nothing was told before, their number, and what is in no row; so are
+    /// those for which there is no time.
+    pub(in crate::pipeline) fn absorb(&mut self, rows: Rows, flows: u64, left: LeftOut, time: impl FnMut() -> bool) {
+        let (more_flows, more_packets) = self.rows.absorb_in(rows, time);
         self.seen += flows + left.flows;
-        self.left.flows += left.flows;
-        self.left.packets += left.packets;
+        self.left.flows += left.flows + more_flows;
+        self.left.packets += left.packets + more_packets;
     }
 
     /// Takes news of a flow when there is no time left to ask what they mean for others. Whoever watches is told of flows that

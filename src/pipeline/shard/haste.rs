@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_nobody_was_told_of_is_left_out_when_it_is_over() {
         for (ending, rows, left) in
-            [(End::Late, 1, LeftOut::default()), (End::Over, 0, LeftOut { flows: 1, packets: 1 + 2 })]
+            [(End::Late, 1, LeftOut::default()), (End::Over, 0, LeftOut { flows: 1, packets: 1 + 2, ports: 0 })]
         {
             let mut shard = Shard::live(&Options::default(), 1, Registry::embedded());
             shard.take(&[packet(1, 40_000)], b"abcd");
@@ -117,6 +117,9 @@ mod tests {
             assert_eq!(shard.news().0.len(), rows);
             let (filed, untold, left_out) = shard.rest();
             assert_eq!((filed.len(), untold, left_out), (rows, rows as u64, left));
+            // So are the rows themselves, once there is no time for them.
+            let mut all = filed.clone();
+            assert_eq!(all.absorb_in(filed, || false), (rows as u64, rows as u64));
         }
     }
 }

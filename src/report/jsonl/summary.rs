@@ -37,6 +37,7 @@ struct Fragments {
 struct Left {
     flows: u64,
     packets: u64,
+    ports: u64,
 }
 
 #[derive(Serialize)]
