@@ -79,17 +79,10 @@ def discovery():
     write('bjnp/discover.pcap', dialogue(8611, bjnp(1, 1), bjnp(0x81, 1, bytes(16)), bjnp(1, 2), bjnp(0x81, 2, bytes(16)), client=8612))
     lan = b'{"host_int": 123456789, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [42]}'
     write('dropbox-lansync/announcements.pcap', [(A, 17500, '192.0.2.255', 17500, lan)] * 3, 30)
-    answer = b'ServerName;SQL;InstanceName;MSSQLSERVER;IsClustered;No;Version;15.0.2000.5;tcp;1433;;'
-    write('ssrp/browse.pcap', dialogue(1434, b'\3', b'\5' + struct.pack('<H', len(answer)) + answer))
-
-
-def management():
-    hello = struct.pack('!8B8s4s', 0, 0, 16, 3, 10, 100, 1, 0, b'cisco', ip('192.0.2.254'))
-    write('hsrp/hellos.pcap', [(A, 1985, '224.0.0.2', 1985, hello)] * 5, 3)
 
 
 def datagrams_of_tcp_protocols():
-    """DNP3 over UDP, connectionless DCE/RPC, RDP over UDP."""
+    """DNP3 over UDP, connectionless DCE/RPC, RDP over UDP, H.323's registration."""
     def crc(data):
         value = 0
         for byte in data:
@@ -116,6 +109,27 @@ def datagrams_of_tcp_protocols():
         return struct.pack('!IHHIHH', acknowledged, 64, flags, initial, 1232, 1232).ljust(1232, b'\0')
 
     write('rdp/udp.pcap', dialogue(3389, syn(0xffffffff, 0x0001, 0x5b3f9a11), syn(0x5b3f9a11, 0x0005, 0x77c0ffee), random(200, 7), random(90, 8)))
+
+    # A side's data acknowledge the last number of the other's; the vector is a run length, padded to whole words.
+    def data(acknowledged, vector, number=None, size=0, seed=1):
+        flags = 4 if number is None else 12
+        head = struct.pack('!IHHH', acknowledged, 64, flags, len(vector)) + vector + bytes(-(len(vector) + 2) % 4)
+        return head if number is None else head + struct.pack('!II', number, number) + random(size, seed)
+
+    client, server = 0x5b3f9b40, 0x77c10010
+    turns = []
+    for n in range(6):
+        turns.append(data(server + n, bytes([0x01 + n]), client + n, 90 + 20 * n, n))
+        turns.append(data(client + n, b'\x02\x41'[:1 + n % 2], server + 1 + n, 700 + n, 30 + n) if n != 3 else data(client + n, b'\x03', server + 1 + n, 60, 9))
+    write('rdp/udp-data.pcap', dialogue(3389, *turns))
+
+    # A gatekeeper is found and an endpoint registers; encoded by pycrate from H.225.0's ASN.1.
+    write('h323/registration.pcap', dialogue(1719, *map(bytes.fromhex, (
+          '00200000060008914a000400c00002019c4102000240040061006c00690063006501804334',  # gatekeeperRequest
+          '04800000060008914a0004120067006100740065006b0065006500700065007200c000020206b7',  # gatekeeperConfirm
+          '0ec00001060008914a0004800100c000020106b80100c00002019c4102000240040061006c00690063006501804334120067006100740065006b0065006500700065007200b500534c348a0000000340012b01000100',  # registrationRequest
+          '12c00001060008914a00040100c000020206b80240040061006c00690063006501804334120067006100740065006b006500650070006500720800310037005f0067006b268800000340012b0100',  # registrationConfirm
+    ))))
 
 
 def capwap():
@@ -192,5 +206,4 @@ if __name__ == '__main__':
     google_quic()
     datagrams_of_tcp_protocols()
     discovery()
-    management()
     gtp()

@@ -4,7 +4,7 @@ specifications that the recognisers cite, each in a connection of its own.
 
 usage: generate_tcp.py [DIR]      (default: the directory of this file; same input, same bytes)
 """
-import os, struct, sys, zlib
+import os, struct, sys
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else os.path.dirname(os.path.abspath(__file__))
 START = 1_760_000_000
@@ -54,16 +54,6 @@ def seeds():
          message(0x20, b'\0\x3c') + message(0x21, b'\0\x3c') + message(0x22, b'\0\5') + message(0x40, b'\0\0\1\x20'),
          message(0x40, b'\0'), message(0x40, b'\0\x80\0') + message(0x40, b'\0\x81' + device) + message(0x40, b'\0\x86en://cloud.example.org'),
          b'', message(0x30), message(0x30))
-
-    def spa(body):
-        data, crc = bytes([len(body) + 2]) + body, 2
-        for byte in data:
-            crc ^= byte
-            for _ in range(8):
-                crc = (crc << 1 ^ 7 if crc & 128 else crc << 1) & 255
-        return b'\x7e' + data + bytes([crc ^ 2]) + b'\x7e'
-    status = spa(bytes.fromhex('ffaf13') + bytes([0, 0, 94, 12, 30, 0, 0, 0, 0, 0, 4] + [0] * 13))
-    talk('balboa/module.pcap', 4257, spa(bytes.fromhex('0abf22000001')), status * 3, spa(bytes.fromhex('0abf04')), status * 2)
     talk('ica/signatures.pcap', 1494, b'', b'\x7f\x7fICA\0', b'\x7f\x7fICA\0' + b'\1\x97\0\x97' + bytes(40), b'\x7f\x7fICA\0\0\x0f\0\7' + bytes(20))
     talk('cgp/signatures.pcap', 2598, b'\x1aCGP/01\0\0\0\x10' + bytes(16), b'\x1aCGP/01\1\0\0\x10' + bytes(16))
 
@@ -80,14 +70,7 @@ def network():
     talk('radmin/greeting.pcap', 4899, bytes.fromhex('01000000010000000808'), bytes.fromhex('010000002500000212080200000a') + bytes(32))
 
 
-def databases():
-    json = b'{"request":"agent data","host":"a"}'
-    reply = zlib.compress(b'{"response":"success"}')
-    talk('zabbix/agent.pcap', 10051, b'ZBXD\1' + struct.pack('<II', len(json), 0) + json, b'ZBXD\3' + struct.pack('<II', len(reply), 22) + reply)
-
-
 if __name__ == '__main__':
     seeds()
     text()
     network()
-    databases()

@@ -93,7 +93,13 @@ impl Dialogue for OverTcp {
     const REFERENCE: &'static str = "C706, MS-RPCE";
 
     fn client(&self, bytes: &[u8]) -> Opening {
-        pdu(bytes, &[11, 14], || Said::new(&BIND, 24, "client binds to an interface of DCE/RPC"))
+        // Without a bind a request is refused, but it is one: its lengths agree with each other and with what was sent.
+        match header(bytes) {
+            Some((0, length)) if length == bytes.len() && hint(bytes).is_some_and(|hint| hint + 24 == length) => {
+                Said::new(&MIDDLE[0], 14, "client sends a request without a bind").into()
+            }
+            _ => pdu(bytes, &[11, 14], || Said::new(&BIND, 24, "client binds to an interface of DCE/RPC")),
+        }
     }
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
@@ -110,6 +116,13 @@ impl Dialogue for OverTcp {
             _ => Opening::Neutral,
         }
     }
+}
+
+/// How many bytes of arguments a request announces; without authentication they are what follows its header of 24 bytes.
+fn hint(bytes: &[u8]) -> Option<usize> {
+    let field = *bytes.get(16..)?.first_chunk()?;
+    let hint = if bytes.get(4) == Some(&0x10) { u32::from_le_bytes(field) } else { u32::from_be_bytes(field) };
+    usize::try_from(hint).ok()
 }
 
 /// Type and fragment length of a header.
@@ -145,5 +158,9 @@ mod tests {
         assert_eq!(found(&Dcerpc, &bind, &ack).unwrap().bits(), Bits::whole(50));
         assert!(excluded(&Dcerpc, &bind, &[5, 0, 11, 3, 0x20, 0, 0, 0, 60, 0]));
         assert!(!excluded(&Dcerpc, &bind, &[5, 0, 12]));
+        let mut request = [5, 0, 0, 3, 0x10, 0, 0, 0, 28, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 9, 0, 1, 2, 3, 4];
+        assert_eq!(found(&Dcerpc, &request, &[]).unwrap().bits(), Bits::whole(14));
+        request[16] = 5;
+        assert!(found(&Dcerpc, &request, &[]).is_none());
     }
 }

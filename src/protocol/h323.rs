@@ -158,6 +158,7 @@ mod tests {
     use super::*;
     use crate::flow::{Dir, HeadBuf};
     use crate::packet::Time;
+    use crate::protocol::{Band, replay};
 
     /// A message with the identifier of H.225.0 version 4.
     fn ras(first: u8, sequence: u8) -> Vec<u8> {
@@ -185,6 +186,12 @@ mod tests {
         assert_eq!((finding.bits(), finding.server), (Bits::whole(24), None), "a registration answers no discovery");
         assert!(matches!(over_udp(&[admission]), Assessment::NotNow));
         assert!(matches!(over_udp(&vec![(ours, vec![0xff; 20]); 8]), Assessment::Excluded));
+    }
+
+    #[test]
+    fn the_captures_are_recognised() {
+        replay::expect(&H323, "setup.pcap", Band::Certain);
+        replay::expect(&H323, "registration.pcap", Band::Certain);
     }
 
     #[test]

@@ -58,6 +58,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Hsrp, "hellos.pcap", Band::Confident);
+        replay::expect(&Hsrp, "yersinia.pcap", Band::Confident);
     }
 }

@@ -27,7 +27,10 @@ impl Dialogue for Modbus {
             None => Opening::Foreign,
             Some(0) => plausible(bytes),
             Some(n) => {
-                Said::new(&REQUEST, 10 + (n - 1) * 2, counted!("{n} requests whose lengths fit their functions", n))
+                // 43 with 14 and a category of device identification has two fixed bytes more (section 6.21 of the protocol).
+                let identification = matches!(bytes.get(7..10), Some([43, 14, 1..=4]));
+                let bits = 10 + (n - 1) * 2 + if identification { 4 } else { 0 };
+                Said::new(&REQUEST, bits, counted!("{n} requests whose lengths fit their functions", n))
                     .unfinished(n < 3 && bytes.len() < 256)
                     .into()
             }
@@ -121,5 +124,8 @@ mod tests {
         assert_eq!((many.bits(), many.settled), (Bits::whole(34), true));
         assert!(excluded(&Modbus, &request, &[0, 2, 0, 0, 0, 7, 1, 3, 4, 0, 0, 0, 9]));
         assert!(excluded(&Modbus, &request, &[0; 20]));
+        let identification = [0, 1, 0, 0, 0, 5, 10, 43, 14, 1, 0];
+        assert_eq!(found(&Modbus, &identification, &[]).unwrap().bits(), Bits::whole(14));
+        assert!(found(&Modbus, &request.repeat(2), &[]).is_none());
     }
 }

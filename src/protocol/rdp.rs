@@ -261,10 +261,16 @@ fn conference(bytes: &[u8]) -> Opening {
 #[cfg(test)]
 mod tests {
     use super::super::dialogue::tests::{excluded, found, joined};
-    use super::super::{Band, evidence::PRIOR};
+    use super::super::{Band, evidence::PRIOR, replay};
     use super::*;
     use crate::flow::{Dir, HeadBuf};
     use crate::packet::Time;
+
+    #[test]
+    fn the_captures_over_udp_are_recognised() {
+        replay::expect(&Rdp, "udp.pcap", Band::Certain);
+        replay::expect(&Rdp, "udp-data.pcap", Band::Likely);
+    }
 
     #[test]
     fn negotiation() {

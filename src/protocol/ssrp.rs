@@ -55,6 +55,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Ssrp, "browse.pcap", Band::Certain);
+        replay::expect(&Ssrp, "freetds.pcap", Band::Certain);
     }
 }
