@@ -60,6 +60,25 @@ fn a_full_table_judges_early_and_says_so() {
     }
 }
 
+#[test]
+fn what_is_judged_for_want_of_memory_differs_only_where_it_says_so() {
+    let (mut early, mut unchanged) = (0, 0);
+    for path in corpus::captures(&["lab"]) {
+        let all = captured(&path, &Options { workers: 0, ..Options::default() }).expect("a capture");
+        for (head_memory, batch) in [(0, 1), (0, 64), (20_000, 16)] {
+            let tight = Options { workers: 0, head_memory, batch, ..Options::default() };
+            let some = captured(&path, &tight).expect("a capture");
+            assert_eq!((all.hurried, some.flows, &some.counts), (0, all.flows, &all.counts), "{}", path.display());
+            early += some.hurried;
+            if some.hurried == 0 {
+                assert!(printed(&some) == printed(&all), "{}: {head_memory} bytes", path.display());
+                unchanged += 1;
+            }
+        }
+    }
+    assert!(early > 0 && unchanged > 0, "{early} flows, {unchanged} captures");
+}
+
 /// A capture that never ends by itself.
 struct Endless;
 

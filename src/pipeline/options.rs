@@ -89,7 +89,7 @@ impl Default for Options {
             filter: None,
             tunnels: TunnelView::default(),
             max_flows: 200_000,
-            head_memory: 256 << 20,
+            head_memory: 64 << 20,
             udp_idle: 120_000_000_000,
             tcp_idle: 300_000_000_000,
             every: None,

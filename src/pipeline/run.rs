@@ -47,7 +47,7 @@ pub struct Captured {
     pub flows: u64,
     /// Flows judged early because there was no room for more: they are in the rows, but have no record of their own.
     pub evicted: u64,
-    /// Flows judged on fewer packets than usual because the heads' memory was full.
+    /// Flows judged on fewer packets than usual because the heads' memory was full: they went on after that.
     pub hurried: u64,
     /// First and last packet.
     pub span: Option<(Time, Time)>,

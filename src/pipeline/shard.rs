@@ -29,7 +29,7 @@ pub struct Harvest {
     pub rows: Rows,
     /// Their number.
     pub evicted: u64,
-    /// Flows whose head was given up because the heads' memory was full.
+    /// Flows that went on after they were judged for want of memory.
     pub hurried: u64,
 }
 
@@ -99,7 +99,7 @@ impl<'a> Shard<'a> {
         for packets in packets.chunks(TOGETHER) {
             self.take_together(packets, block);
         }
-        self.hurry();
+        self.make_room();
     }
 
     /// Prefetches what the packets' flows hold, step by step for all of them, so that the waits for memory overlap. Gives where the flows probably lie.
@@ -213,7 +213,8 @@ impl<'a> Shard<'a> {
         if packet.wire_len == 0 || overlooked {
             return;
         }
-        if matches!(slot.stage, Stage::Closed(_)) {
+        if let Stage::Closed(closed) = &mut slot.stage {
+            self.hurried += u64::from(std::mem::take(&mut closed.early));
             let said = slot.listen(packet, dir, payload);
             self.announce(place, said);
             return;
@@ -243,24 +244,26 @@ impl<'a> Shard<'a> {
     /// After an assessment; `before` is how sure the one before was.
     fn progress(&mut self, place: usize, progress: Progress, before: Option<Band>) {
         match progress {
-            Progress::Done => self.close(place),
+            Progress::Done => self.close(place, false),
             Progress::Open => self.tell_open(place, before),
         }
     }
 
-    /// Concludes slot `place` with what was seen and frees its head.
-    fn close(&mut self, place: usize) {
+    /// Concludes slot `place` with what was seen, as if it had ended if it is judged `early`, and frees its head.
+    fn close(&mut self, place: usize, early: bool) {
         if let Some(slot) = self.table.get_mut(place) {
-            self.heads.conclude(slot, false);
+            self.heads.conclude(slot, early);
+            if let Stage::Closed(closed) = &mut slot.stage {
+                closed.early = early;
+            }
             self.tell_closed(place);
         }
     }
 
-    /// Judges the oldest open flows on what they have while the heads hold too much memory.
-    fn hurry(&mut self) {
+    /// Judges the open flows that were silent longest on what they have while the heads hold too much memory.
+    fn make_room(&mut self) {
         while let Some(place) = self.heads.excess(&self.table) {
-            self.close(place);
-            self.hurried += 1;
+            self.close(place, true);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::slot::{Closed, Slot, Stage};
 use crate::flow::{Dir, FlowKey, Table};
+use crate::packet::Time;
 use crate::pipeline::Options;
 use crate::pipeline::claimed::Claimed;
 use crate::pipeline::undecided::Undecided;
@@ -16,6 +17,14 @@ use std::sync::Arc;
 const SPARE: usize = 256;
 const SPARE_BYTES: usize = 8192;
 
+/// Where a flow lies that was opened, its first frame, and when its latest packet came that counts here.
+#[derive(Clone, Copy, Debug)]
+struct Opened {
+    place: usize,
+    first_frame: u64,
+    last: Time,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Heads<'a> {
     claimed: Claimed<'a>,
@@ -23,8 +32,8 @@ pub(super) struct Heads<'a> {
     /// Bytes held, and how many may be.
     pub(super) memory: usize,
     limit: usize,
-    /// The places of flows that were opened, each with the first frame, in this order.
-    opened: VecDeque<(usize, u64)>,
+    /// The flows that were opened, those first that were silent longest.
+    opened: VecDeque<Opened>,
     /// Heads that no flow needs any more, in the boxes in which they go back into a slot.
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Undecided>>,
@@ -64,22 +73,26 @@ impl<'a> Heads<'a> {
 
     /// Notes that an open flow lies at `place`.
     pub(super) fn note(&mut self, place: usize, slot: &Slot) {
-        self.opened.push_back((place, slot.flow.first_frame));
+        self.opened.push_back(Opened { place, first_frame: slot.flow.first_frame, last: slot.flow.last });
     }
 
-    /// The flow that was opened first of all that still are, if the heads hold too much.
+    /// The flow that was silent longest of all that are open, about, if the heads hold too much.
     pub(super) fn excess(&mut self, table: &Table<Slot>) -> Option<usize> {
-        let open = |&(place, first_frame): &(usize, u64)| {
-            table.get(place).is_some_and(|slot| slot.flow.first_frame == first_frame && slot.is_open())
+        let flow = |opened: &Opened| {
+            let slot = table.get(opened.place).filter(|slot| slot.is_open());
+            slot.map(|slot| &slot.flow).filter(|flow| flow.first_frame == opened.first_frame)
         };
         // Entries of flows that were closed in the meantime are dropped now and then.
         if self.opened.len() > 2 * table.len() + 64 {
-            self.opened.retain(open);
+            self.opened.retain(|opened| flow(opened).is_some());
         }
         while self.memory > self.limit {
             let oldest = self.opened.pop_front()?;
-            if open(&oldest) {
-                return Some(oldest.0);
+            match flow(&oldest) {
+                // It was not silent since it came to the front of the queue.
+                Some(flow) if flow.last > oldest.last => self.opened.push_back(Opened { last: flow.last, ..oldest }),
+                Some(_) => return Some(oldest.place),
+                None => {}
             }
         }
         None
@@ -103,7 +116,7 @@ impl<'a> Heads<'a> {
 
     pub(super) fn closed(&mut self, undecided: &Undecided, decision: Decision) -> Closed {
         let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-        Closed { decision: self.nothing.share(decision), complete: undecided.complete(), lossy, wanted: false }
+        Closed { decision: self.nothing.share(decision), complete: undecided.complete(), lossy, early: false, wanted: false }
     }
 
     /// Takes a head back that no flow needs any more.

@@ -33,6 +33,8 @@ pub(super) struct Closed {
     pub(super) decision: Arc<Decision>,
     pub(super) complete: bool,
     pub(super) lossy: [bool; 2],
+    /// It was judged for want of memory, and nothing came since.
+    pub(super) early: bool,
     /// Its packets are to be saved.
     pub(super) wanted: bool,
 }
