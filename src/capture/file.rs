@@ -1,4 +1,4 @@
-//! A capture file or stream, read in blocks of about 256 KiB.
+//! A capture file or stream, read in blocks of about 512 KiB.
 //!
 //! The bytes go by one `read` from the file into the block that travels to the workers; only the packet that straddles
 //! two blocks is copied. The format is recognised by content, never by name.
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of a block, unless one frame needs more.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 512 << 10;
 /// Bytes by which the format is recognised: the longest file header.
 const SNIFFED: usize = FILE_HEADER + 4;
 

@@ -25,6 +25,8 @@ const AT_ONCE: i64 = 10_000_000;
 /// Bits that a miss costs, and that are needed.
 const MISS: u32 = 3;
 const ENOUGH: u32 = 20;
+/// So often an SA may miss while nothing speaks for it; then it is given up: this host does not decrypt it.
+const HOPELESS: u32 = 64;
 /// Changes of length that must have been followed.
 const CHANGES: u32 = 4;
 /// The smallest SPI that is not reserved (RFC 4303 section 2.1), and the widest step of its numbers that is believed.
@@ -74,6 +76,8 @@ struct Sa {
     changes: u32,
     length: u32,
     noticed: bool,
+    /// Misses while `bits` was 0.
+    misses: u32,
 }
 
 impl Default for Decrypted {
@@ -161,6 +165,7 @@ impl Sa {
             changes: 0,
             length: 0,
             noticed: false,
+            misses: 0,
         }
     }
 
@@ -173,6 +178,9 @@ impl Sa {
         (self.number, self.last) = (number, time);
         if step > STEP {
             return false;
+        }
+        if self.is_hopeless() {
+            return true;
         }
         self.expire(time);
         if self.waiting.len() == WAITING {
@@ -197,9 +205,14 @@ impl Sa {
         u64::from(self.noticed)
     }
 
+    fn is_hopeless(&self) -> bool {
+        self.misses >= HOPELESS
+    }
+
     fn miss(&mut self) {
         self.bits = self.bits.saturating_sub(MISS);
         if self.bits == 0 && !self.noticed {
+            self.misses += 1;
             // A layout that was believed by chance is given up with all that rested on it.
             (self.fitting, self.matched, self.changes, self.length) = (u16::MAX, 0, 0, 0);
         }
@@ -272,6 +285,13 @@ mod tests {
         assert_eq!(twice(500, sizes, |_, length| Some(length + 8 * (length % 3))), 0);
         // Two pings side by side.
         assert_eq!(twice(500, |_| 84, |_, _| Some(84)), 0);
+    }
+
+    #[test]
+    fn an_sa_that_never_fits_is_given_up() {
+        let decrypted_from = |first: u32| twice(1_000, sizes, |n, length| (n >= first).then_some(length));
+        assert!(decrypted_from(HOPELESS) > 900);
+        assert_eq!(decrypted_from(HOPELESS + 10), 0);
     }
 
     #[test]

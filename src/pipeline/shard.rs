@@ -223,7 +223,7 @@ impl<'a> Shard<'a> {
             self.heads.open(place, slot);
         }
         let Stage::Open(undecided) = &mut slot.stage else { return };
-        let (memory, band) = (undecided.memory(), undecided.band());
+        let band = undecided.band();
         let len = packet.wire_len as usize;
         let progress = match packet.tcp {
             None => undecided.datagram(packet.frame, packet.time, dir, len, payload),
@@ -235,7 +235,7 @@ impl<'a> Shard<'a> {
                 undecided.segment(packet.frame, packet.time, dir, sequence, len, payload)
             }
         };
-        self.heads.memory = (self.heads.memory + undecided.memory()).saturating_sub(memory);
+        self.heads.account(undecided);
         let said = slot.listen(packet, dir, payload);
         self.announce(place, said);
         self.progress(place, progress, band);

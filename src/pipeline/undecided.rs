@@ -4,7 +4,8 @@ use crate::flow::stream::STREAM_BYTES;
 use crate::flow::{Datagram, Dir, HeadBuf};
 use crate::packet::{Time, Transport};
 use crate::protocol::announce::{Announcement, Reader};
-use crate::protocol::evidence::{self, Band, Candidate};
+use crate::protocol::decide;
+use crate::protocol::evidence::{self, Band};
 use crate::protocol::{ALL, Assessment, Decision, FULLY_ENCRYPTED, Finding, ProtocolSet, ask, uniform};
 
 /// Payloads after which a UDP flow that nobody recognised is given up.
@@ -42,6 +43,8 @@ pub struct Undecided {
     assessed: u64,
     asked: ProtocolSet,
     at_end: bool,
+    /// Bytes of memory held when that was last asked for.
+    held: usize,
 }
 
 impl Undecided {
@@ -62,6 +65,7 @@ impl Undecided {
             assessed: 0,
             asked: ProtocolSet::EMPTY,
             at_end: false,
+            held: 0,
         }
     }
 
@@ -83,6 +87,7 @@ impl Undecided {
             assessed,
             asked,
             at_end,
+            held,
         } = self;
         head.reuse(transport);
         findings.clear();
@@ -90,7 +95,7 @@ impl Undecided {
         (*waiting, *concerned, *asked) = Default::default();
         (*skipped, *at_end) = (false, false);
         (*band, *certain, *reader) = (None, None, None);
-        (*decided_at, *payloads, *assessed) = (0, 0, 0);
+        (*decided_at, *payloads, *assessed, *held) = (0, 0, 0, 0);
     }
 
     /// Takes a UDP payload of `len` bytes on the wire, of which `data` was captured.
@@ -225,8 +230,7 @@ impl Undecided {
         let head = self.head.view(newest, ended);
         let [originator, responder] = &self.waiting;
         *whom = whom.without(&self.excluded).without(originator).without(responder);
-        for n in whom.iter() {
-            whom.remove(n);
+        while let Some(n) = whom.pop() {
             let Some(protocol) = ALL.get(n) else { continue };
             let known = self.findings.iter().position(|(known, _)| *known == n);
             match protocol.assess(&head) {
@@ -254,12 +258,7 @@ impl Undecided {
     }
 
     fn weigh(&mut self) -> Progress {
-        let candidates: Vec<Candidate> = self
-            .findings
-            .iter()
-            .filter_map(|(n, f)| ALL.get(*n).map(|p| Candidate { name: p.name(), bits: f.bits() }))
-            .collect();
-        let Some(outcome) = evidence::compete(&candidates) else {
+        let Some(outcome) = evidence::compete(&decide::candidates(&self.findings)) else {
             // Whoever found something may have taken it back.
             (self.band, self.certain, self.reader) = (None, None, None);
             return Progress::Open;
@@ -323,9 +322,11 @@ impl Undecided {
         stream.total() > 0 && (stream.bytes().is_empty() || stream.is_broken() || stream.restarted())
     }
 
-    /// Bytes of memory held.
-    pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.head.memory()
+    /// Bytes of memory held at the last call, and now.
+    pub fn memory(&mut self) -> (usize, usize) {
+        let findings = self.findings.capacity() * size_of::<(usize, Finding)>();
+        let now = size_of::<Self>() + self.head.memory() + findings;
+        (std::mem::replace(&mut self.held, now), now)
     }
 
     /// The last word, after [`Self::look`]. It counts of `claimed` whether they exclude the flow.
@@ -347,7 +348,7 @@ impl Undecided {
 
     /// Concludes with what was found so far.
     pub fn decide(&mut self, ended: bool) -> Decision {
-        let mut decision = Decision::from_findings(std::mem::take(&mut self.findings));
+        let mut decision = Decision::from_findings(&mut self.findings);
         decision.excluded = self.excluded;
         decision.decided_at = self.decided_at;
         let nothing = decision.protocol.is_none() && uniform::is_fully_encrypted(&self.head.view(None, ended));

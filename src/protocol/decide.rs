@@ -1,6 +1,6 @@
 //! From the findings of all recognisers to one decision about a flow.
 
-use super::evidence::{self, Band, Bits, Candidate, Evidence, PRIOR};
+use super::evidence::{self, Band, Bits, Candidate, Candidates, Evidence, PRIOR};
 use super::{ALL, Finding, ProtocolSet, Strand};
 use crate::flow::Dir;
 use std::borrow::Cow;
@@ -62,10 +62,9 @@ pub struct Decision {
 pub const FULLY_ENCRYPTED: &str = "fully encrypted: no structure found";
 
 impl Decision {
-    /// Lets the findings (with their places in [`ALL`]) compete.
-    pub fn from_findings(mut findings: Vec<(usize, Finding)>) -> Self {
-        let candidates: Vec<Candidate> =
-            findings.iter().map(|(n, f)| Candidate { name: name(*n), bits: f.bits() }).collect();
+    /// Lets the findings (with their places in [`ALL`]) compete, and takes them.
+    pub fn from_findings(findings: &mut Vec<(usize, Finding)>) -> Self {
+        let candidates = candidates(findings);
         let Some(outcome) = evidence::compete(&candidates) else { return Self::default() };
         let Some(winner) = candidates.get(outcome.winner) else { return Self::default() };
         let (_, finding) = findings.remove(outcome.winner);
@@ -74,7 +73,7 @@ impl Decision {
         also.sort_unstable();
         also.dedup();
         let rival = |(n, f): (usize, Finding)| Rival { protocol: name(n), bits: f.bits(), evidence: f.evidence };
-        let mut rivals: Vec<Rival> = findings.into_iter().map(rival).collect();
+        let mut rivals: Vec<Rival> = findings.drain(..).map(rival).collect();
         rivals.sort_by(|a, b| b.bits.cmp(&a.bits).then(a.protocol.cmp(b.protocol)));
         let mut decision = Self {
             variant: finding.variant,
@@ -138,6 +137,11 @@ impl Decision {
         self.protocol = self.band.map(|_| best);
         self.suspected = (self.band.is_none() && bits >= SUSPICION).then_some(best);
     }
+}
+
+/// What the findings have to compete with.
+pub fn candidates(findings: &[(usize, Finding)]) -> Candidates {
+    findings.iter().map(|(n, f)| Candidate { name: name(*n), bits: f.bits() }).collect()
 }
 
 fn name(index: usize) -> &'static str {

@@ -9,6 +9,7 @@
 //! is the same for every protocol and every port; the registry's claim never enters.
 
 use super::sentence::{Frames, Sentence};
+use smallvec::SmallVec;
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -185,6 +186,9 @@ pub struct Candidate {
     /// The sum of its evidence.
     pub bits: Bits,
 }
+
+/// Those of one flow: mostly a single one.
+pub type Candidates = SmallVec<[Candidate; 4]>;
 
 /// The outcome of the competition.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,14 +19,6 @@ impl ProtocolSet {
         }
     }
 
-    /// Takes a recogniser out.
-    #[inline]
-    pub fn remove(&mut self, index: usize) {
-        if let Some(word) = self.0.get_mut(index / 64) {
-            *word &= !(1 << (index % 64));
-        }
-    }
-
     /// Whether it is in the set.
     #[inline]
     pub fn contains(&self, index: usize) -> bool {
@@ -57,16 +49,20 @@ impl ProtocolSet {
         Self([join(a, e), join(b, f), join(c, g), join(d, h)])
     }
 
+    /// Takes the first out.
+    #[inline]
+    pub fn pop(&mut self) -> Option<usize> {
+        let (n, word) = self.0.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        Some(n * 64 + bit as usize)
+    }
+
     /// The places in the set, in order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = usize> + use<> {
-        let mut words = self.0;
-        std::iter::from_fn(move || {
-            let (n, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
-            let bit = word.trailing_zeros();
-            *word &= *word - 1;
-            Some(n * 64 + bit as usize)
-        })
+        let mut rest = *self;
+        std::iter::from_fn(move || rest.pop())
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> Heads<'a> {
                 undecided.open(dir, sequence);
             }
         }
-        self.memory += undecided.memory();
+        self.account(&mut undecided);
         slot.stage = Stage::Open(undecided);
         self.note(place, slot);
     }
@@ -116,14 +116,26 @@ impl<'a> Heads<'a> {
 
     pub(super) fn closed(&mut self, undecided: &Undecided, decision: Decision) -> Closed {
         let lossy = Dir::BOTH.map(|dir| undecided.lossy(dir));
-        Closed { decision: self.nothing.share(decision), complete: undecided.complete(), lossy, early: false, wanted: false }
+        Closed {
+            decision: self.nothing.share(decision),
+            complete: undecided.complete(),
+            lossy,
+            early: false,
+            wanted: false,
+        }
+    }
+
+    /// Counts what the head has grown by since the last time.
+    pub(super) fn account(&mut self, undecided: &mut Undecided) {
+        let (before, now) = undecided.memory();
+        self.memory = (self.memory + now).saturating_sub(before);
     }
 
     /// Takes a head back that no flow needs any more.
-    pub(super) fn take_back(&mut self, undecided: Box<Undecided>) {
-        let memory = undecided.memory();
-        self.memory = self.memory.saturating_sub(memory);
-        if self.spare.len() < SPARE && memory <= SPARE_BYTES {
+    pub(super) fn take_back(&mut self, mut undecided: Box<Undecided>) {
+        let (counted, held) = undecided.memory();
+        self.memory = self.memory.saturating_sub(counted);
+        if self.spare.len() < SPARE && held <= SPARE_BYTES {
             self.spare.push(undecided);
         }
     }
