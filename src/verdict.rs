@@ -2,12 +2,14 @@
 //!
 //! The registry's claim enters here and nowhere before. The rules are tried in order; the first that fits decides.
 
+pub mod addresses;
 pub mod prober;
 pub mod record;
 pub mod row;
 pub mod rows;
 pub mod serve;
 
+pub use addresses::Addresses;
 pub use prober::Prober;
 pub use record::{Announced, Counts, Direction, FlowRecord, IpProto, LeftOut, ServerBy, Summary};
 pub use row::{Observed, PortRow, RowKey};

@@ -1,10 +1,8 @@
 //! Why a row has its verdict, in one line: who serves whom, what was seen, where.
 
-use crate::packet::Ip;
 use crate::registry::{Lore, State};
 use crate::report::text::{counted, thousands};
-use crate::verdict::{FlowRecord, Observed, PortRow, Prober, Reason, Verdict};
-use hashbrown::HashSet;
+use crate::verdict::{Addresses, FlowRecord, Observed, PortRow, Prober, Reason, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why the row has its verdict; clauses joined by semicolons, the most telling first.
@@ -35,11 +33,8 @@ fn ends(row: &PortRow, shown: &Observed) -> String {
     format!("{} {arrow} {}", side(&row.servers, "server"), side(&row.clients, "client"))
 }
 
-fn side(addresses: &HashSet<Ip>, noun: &str) -> String {
-    match (addresses.iter().next(), addresses.len()) {
-        (Some(only), 1) => only.to_string(),
-        (_, many) => counted(many as u64, noun),
-    }
+fn side(addresses: &Addresses, noun: &str) -> String {
+    addresses.only().map_or_else(|| counted(addresses.len() as u64, noun), |only| only.to_string())
 }
 
 fn observation(row: &PortRow, shown: &Observed) -> String {

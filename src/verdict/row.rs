@@ -1,11 +1,11 @@
 //! One row: a port (or endpoint), what was observed there, and what the row shows of it.
 
+use super::addresses::Addresses;
 use super::record::{FlowRecord, ServerBy};
 use super::{Reason, Verdict, proto};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
 use crate::registry::{Lore, Range, State, Transports, lore};
-use hashbrown::HashSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row is about.
@@ -85,9 +85,9 @@ pub struct PortRow {
     /// Flows per verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
     /// Client addresses seen.
-    pub clients: HashSet<Ip>,
+    pub clients: Addresses,
     /// Server addresses seen.
-    pub servers: HashSet<Ip>,
+    pub servers: Addresses,
     /// Flows in which the server's payload was seen or implied.
     pub answered: u64,
     /// Flows that are part of a scan.

@@ -1,10 +1,10 @@
 //! From judged flows to one row per port (or per endpoint).
 
+use super::addresses::Addresses;
 use super::record::FlowRecord;
 use super::row::{PortRow, RowKey};
 use super::{Answered, Prober, Verdict};
 use crate::packet::Ip;
-use hashbrown::HashSet;
 use std::collections::BTreeMap;
 
 /// At most this many addresses are remembered per row and side; beyond, their number is a lower bound.
@@ -56,8 +56,8 @@ impl Rows {
             other_transports: flow.claim.other_transports,
             observed: Vec::new(),
             verdicts: BTreeMap::new(),
-            clients: HashSet::new(),
-            servers: HashSet::new(),
+            clients: Addresses::default(),
+            servers: Addresses::default(),
             answered: 0,
             probes: 0,
         });
@@ -198,12 +198,12 @@ fn answered(flow: &FlowRecord<'_>) -> bool {
 }
 
 /// Remembers an address, if there is room; `all` counts those of all rows. A row has its first one whatever the others hold.
-fn remember(set: &mut HashSet<Ip>, ip: Ip, all: &mut usize) {
+fn remember(set: &mut Addresses, ip: Ip, all: &mut usize) {
     if has_room(set, *all) {
         *all += usize::from(set.insert(ip));
     }
 }
 
-fn has_room(set: &HashSet<Ip>, all: usize) -> bool {
+fn has_room(set: &Addresses, all: usize) -> bool {
     set.is_empty() || (set.len() < ADDRESSES && all < ALL_ADDRESSES)
 }
