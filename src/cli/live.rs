@@ -15,7 +15,7 @@ use lines::Lines;
 use out::Out;
 pub(crate) use outside::Outside;
 use save::Saving;
-pub(super) use start::{Opened, Wishes, say_faults, summary, table};
+pub(super) use start::{MOST, Opened, Wishes, say_faults, summary, table};
 use status::Status;
 
 use super::choose;
@@ -46,9 +46,6 @@ use std::time::{Duration, Instant};
 
 /// How often JSON Lines have a summary unless told otherwise.
 const EVERY: i64 = 60_000_000_000;
-
-/// Rows of the table at most, without --all.
-const MOST: usize = 1000;
 
 /// Arguments of `portproof live`.
 #[derive(Debug, clap::Args)]

@@ -5,7 +5,7 @@
 use super::common::say;
 use super::confine::Confine;
 use super::exit::{self, Failure, Outcome};
-use super::live::{Capturing, Opened, Outside, Wishes, say_faults, summary, table};
+use super::live::{Capturing, MOST, Opened, Outside, Wishes, say_faults, summary, table};
 use super::owners::{self, Owners};
 use super::registry::store;
 use super::text::Screen;
@@ -107,7 +107,7 @@ fn show(args: &Args) -> Result<u8, Failure> {
     let mut watched = watched?;
     // The screen may have another size now.
     let screen = Screen::of_stdout_with(args.color.into());
-    let style = Style { screen, by: By::Port, all: false, only: None, min_band: None, top: None };
+    let style = Style { screen, by: By::Port, all: false, only: None, min_band: None, top: Some(MOST) };
     let summary = summary(&watched.board, &name, date);
     table(&mut watched.board, &summary, style, io::stdout().lock())?;
     let code = Outcome { failed: say_faults(&watched), ..Outcome::default() }.code();

@@ -13,6 +13,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
+/// Rows of the last table at most, unless all are asked for.
+pub(crate) const MOST: usize = 1000;
+
 /// What is open before the process is confined.
 pub(crate) struct Opened<'a> {
     pub(crate) live: Vec<Live>,
