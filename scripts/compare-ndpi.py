@@ -17,7 +17,7 @@ SAME = {
     'BJNP': ['bjnp'], 'Cassandra': ['cassandra'], 'CHECKMK': [], 'COAP': ['coap'], 'Citrix': ['ica', 'cgp'],
     'DCE_RPC': ['dcerpc'], 'DHCP': ['dhcp'], 'DHCPV6': ['dhcpv6'], 'DNP3': ['dnp3'], 'DNS': ['dns'], 'DTLS': ['dtls'],
     'Diameter': ['diameter'], 'Dropbox': ['dropbox-lansync'], 'EthernetIP': ['enip'], 'FTPS': ['ftp', 'tls'],
-    'FTP_CONTROL': ['ftp'], 'FTP_DATA': ['ftp-data'], 'Git': ['git'], 'GTP': ['gtp-u', 'gtp-c', 'gtp-prime'], 'H323': ['h323'],
+    'FTP_CONTROL': ['ftp'], 'FTP_DATA': ['ftp-data'], 'Git': ['git'], 'GTP': ['gtp-c', 'gtp-u', 'gtp-prime'], 'H323': ['h323'],
     'HSRP': ['hsrp'], 'HTTP': ['http', 'rtsp', 'soap'], 'HTTP_Connect': ['http'], 'HTTP_Proxy': ['http'], 'HTTP2': ['http2'],
     'IAX': ['iax'], 'IEC60870': ['iec104'], 'IMAP': ['imap'], 'IMAPS': ['imap', 'tls'], 'IPP': ['http'], 'IPSec': ['ike', 'esp-in-udp'],
     'IPsec': ['ike', 'esp-in-udp', 'esp-in-tcp'], 'IRC': ['irc'], 'Kafka': ['kafka'], 'Kerberos': ['kerberos'],

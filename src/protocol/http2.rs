@@ -49,7 +49,9 @@ impl Dialogue for Http2 {
             let frame = FrameHeader::new(b).filter(FrameHeader::is_legal)?;
             // What has neither content nor flags is mostly zeros of something else.
             let empty = frame.length == 0 && frame.flags == 0;
-            Some((FrameHeader::LEN + frame.length, if empty { 0 } else { 8 }))
+            // Data without flags has zeros where the type and the flags are.
+            let bits = if empty { 0 } else { 8 - 4 * i32::from(frame.kind == 0 && frame.flags == 0) };
+            Some((FrameHeader::LEN + frame.length, bits))
         };
         joined::opening(joined::heaviest(bytes, FrameHeader::LEN, frame), &FRAMES, role)
     }

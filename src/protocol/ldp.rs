@@ -108,7 +108,7 @@ fn pdu(bytes: &[u8], role: Role, bits: i32) -> Opening {
     let first = be16(bytes, 18).filter(|_| wanted != 0 && inner > 4).is_none_or(|first| first & 0x3fff == wanted);
     let fits = known && first && inner >= 4 && inner + 10 <= length && length <= 4096 && is_filled(bytes, 4 + length);
     // Label spaces of single interfaces have numbers of their own, but hardly any router has such.
-    let bits = if be16(bytes, 8) == Some(0) { bits } else { bits - 8 };
+    let bits = if be16(bytes, 8) == Some(0) { bits } else { bits - 10 };
     Opening::or_foreign(fits.then(|| Said::new(role.of(&SIDES), bits, "PDU of LDP whose lengths fit into each other")))
 }
 

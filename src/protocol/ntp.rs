@@ -101,9 +101,12 @@ impl Protocol for Ntp {
             let steps = sequences().zip(sequences().skip(1)).filter(|(a, b)| a.wrapping_add(1) == *b).count() as i32;
             let text = "control messages whose lengths agree with their counts";
             finding.evidence.push(item(&CONTROL, 8 + 4 * steps, reading.frames(|m| m.sequence().is_some()), text));
-        } else if let Message::Private(_) = first.message {
+        } else if let Message::Private(packet) = &first.message {
             let text = "a private message whose length agrees with its items";
-            finding.evidence.push(item(&PRIVATE, 14, [first.datagram.frame], text));
+            // Implementation 0 stands for any, and is one zero more.
+            let [implementation, _] = packet.request;
+            let bits = if implementation == 0 { 8 } else { 14 };
+            finding.evidence.push(item(&PRIVATE, bits, [first.datagram.frame], text));
         }
         finding.variant = match first.message {
             Message::Control(_) => Some("control".into()),

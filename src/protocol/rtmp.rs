@@ -59,7 +59,8 @@ impl Dialogue for Rtmp {
         let said = Said::new(&SERVER, bits - 2, "server answers with version 3 and a handshake block");
         let random = |b: &[u8], at: usize| b.get(at..at + 64).map(<[u8]>::to_vec);
         let echo = random(bytes, 1 + BLOCK + 8);
-        if echo.is_some() && echo == random(client, 9) {
+        let filler = |bytes: &[u8]| bytes.iter().filter(|b| **b == 0).count() * 2 > bytes.len();
+        if echo.as_deref().is_some_and(|random| !filler(random)) && echo == random(client, 9) {
             return said.and(&ECHO, 22, 1 + BLOCK, "server repeats the client's random bytes").into();
         }
         match bytes.get(1 + 2 * BLOCK..).and_then(|rest| rest.first_chunk()) {

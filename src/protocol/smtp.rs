@@ -1,6 +1,7 @@
 //! SMTP and LMTP: the server greets with a reply code, the client says EHLO, HELO or LHLO (RFC 5321 section 4.1).
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, counted, text};
 
 /// A greeting with a reply code; FTP's looks alike. With the word SMTP in it nothing else does.
@@ -9,6 +10,11 @@ static GREETING: Family = Family { id: "smtp.greeting", cap: Bits::whole(24) };
 static HELLO: Family = Family { id: "smtp.hello", cap: Bits::whole(18) };
 /// The reply to the hello has code 250.
 static REPLY: Family = Family { id: "smtp.hello-reply", cap: Bits::whole(10) };
+
+/// Joined in the middle: a line with a command and a path in angle brackets, as only SMTP has it, and a side of which every
+/// line is a reply. Replies alone are FTP's and NNTP's as well.
+static MIDDLE: [Family; 2] =
+    [Family { id: "smtp.path", cap: Bits::whole(15) }, Family { id: "smtp.replies", cap: Bits::whole(6) }];
 
 /// The recogniser.
 pub(super) struct Smtp;
@@ -40,11 +46,41 @@ impl Dialogue for Smtp {
             false => said.unfinished(bytes.len() < 1024).into(),
         }
     }
+
+    fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
+        // What is joined in the middle of a message is text; a command stands in one of the first lines.
+        let path = |bytes: &[u8]| text::lines(bytes).take(8).any(names_a_path);
+        match role {
+            Role::Client if path(bytes) => Said::new(&MIDDLE[0], 15, "client names a path as in SMTP").into(),
+            Role::Client => Opening::Neutral,
+            Role::Server => {
+                let replies = text::lines(bytes).count() > 0 && text::lines(bytes).all(is_reply);
+                let fits = replies && path(other);
+                Opening::or_foreign(fits.then(|| Said::new(&MIDDLE[1], 6, "server sends replies and nothing else")))
+            }
+        }
+    }
+}
+
+/// Whether a line is one of a reply.
+fn is_reply(line: &[u8]) -> bool {
+    matches!(line, [b'2'..=b'5', b'0'..=b'5', b'0'..=b'9'] | [b'2'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..])
+}
+
+/// Whether a line is MAIL or RCPT with a path (RFC 5321 sections 4.1.1.2 and 4.1.1.3).
+fn names_a_path(line: &[u8]) -> bool {
+    let command = |name: &[u8]| {
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+            && line
+                .get(name.len()..)
+                .is_some_and(|path| path.trim_ascii_start().starts_with(b"<") && path.contains(&b'>'))
+    };
+    command(b"MAIL FROM:") || command(b"RCPT TO:")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined};
     use super::*;
 
     #[test]
@@ -59,5 +95,14 @@ mod tests {
         assert!(found(&Smtp, b"USER me\r\n", b"220 hello\r\n331 password\r\n").is_none());
         assert!(excluded(&Smtp, b"", b"+OK ready\r\n"));
         assert!(!excluded(&Smtp, b"", b"22"));
+    }
+
+    #[test]
+    fn joined_in_the_middle_by_its_paths() {
+        let finding =
+            joined(&Smtp, b"MAIL FROM:<a@example.org> SIZE=9\r\nRCPT TO:<b@example.org>\r\n", b"250 OK\r\n").unwrap();
+        assert_eq!((finding.bits(), finding.server), (Bits::whole(21), Some(crate::flow::Dir::Responder)));
+        assert!(joined(&Smtp, b"250 OK\r\n", b"LIST\r\n").is_none_or(|f| f.bits() < Bits::whole(14)));
+        assert!(joined(&Smtp, b"MAIL FROM: me\r\n", b"250 OK\r\n").is_none());
     }
 }

@@ -67,6 +67,10 @@ impl Dialogue for Socks {
                 if bytes.len() < 8 {
                     return Opening::Short;
                 }
+                // Behind a refusal the server closes the connection.
+                if code != 0x5a && bytes.len() > 8 {
+                    return Opening::Foreign;
+                }
                 Said::new(&REPLY, 14, counted!("server replies with SOCKS 4 code {code}", code)).variant("4").into()
             }
             ([5, ..], [5]) => Opening::Short,

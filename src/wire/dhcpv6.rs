@@ -32,24 +32,24 @@ impl Dhcpv6 {
         if kind >= 12 {
             c = Cursor::new(bytes.get(34..)?);
         }
-        let mut named = false;
+        let (mut named, mut known) = (false, true);
         while !c.is_empty() {
             let mut option = || {
                 let (code, length) = (c.be16()?, usize::from(c.be16()?));
+                known &= (1..=200).contains(&code);
                 Some((code, c.take(length)?))
             };
             match option() {
                 // DUIDs (options 1 and 2) start with a type of 1 to 4, RFC 8415 section 11.
                 Some((1 | 2, [0, 1..=4, ..])) | Some((9, _)) => named = true,
-                Some((1..=200, _)) => {}
-                Some(_) => return None,
+                Some(_) => {}
                 None if bytes.len() < len => break,
                 None => return None,
             }
         }
         // An information-request may come without a client identifier.
         let bare = kind == 11 && len > 8;
-        (named || bare).then_some(Self { kind, transaction })
+        (known && (named || bare)).then_some(Self { kind, transaction })
     }
 
     /// Whether a server sends it.

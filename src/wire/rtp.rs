@@ -46,6 +46,11 @@ impl Rtp {
             header += 4 + 4 * usize::from(words);
         }
         let payload_len = len.checked_sub(header)?;
+        // With padding its length is the last byte.
+        let padding = bytes.last().filter(|_| first & 0x20 != 0 && bytes.len() == len);
+        if padding.is_some_and(|&n| n == 0 || usize::from(n) > payload_len) {
+            return None;
+        }
         Some(Self { payload_type, sequence, timestamp, ssrc, payload_len })
     }
 
