@@ -75,8 +75,6 @@ def gtp():
 
 
 def discovery():
-    bjnp = lambda device, n, body=b'': b'BJNP' + struct.pack('!BBIHI', device, 1, n, 0, len(body)) + body
-    write('bjnp/discover.pcap', dialogue(8611, bjnp(1, 1), bjnp(0x81, 1, bytes(16)), bjnp(1, 2), bjnp(0x81, 2, bytes(16)), client=8612))
     lan = b'{"host_int": 123456789, "version": [2, 0], "displayname": "", "port": 17500, "namespaces": [42]}'
     write('dropbox-lansync/announcements.pcap', [(A, 17500, '192.0.2.255', 17500, lan)] * 3, 30)
 

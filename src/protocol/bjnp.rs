@@ -57,6 +57,6 @@ mod tests {
 
     #[test]
     fn the_capture_is_recognised() {
-        replay::expect(&Bjnp, "discover.pcap", Band::Certain);
+        replay::expect(&Bjnp, "sane-answered.pcap", Band::Certain);
     }
 }
