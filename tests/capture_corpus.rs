@@ -1,8 +1,10 @@
 //! Every capture at hand is read to its end in bounded memory, and every frame has a fate.
 
+#![allow(clippy::expect_used)]
+
 mod corpus;
 
-use portproof::capture::{Block, CaptureFile};
+use portproof::capture::{Ahead, Block, CaptureFile, Dropped, Source};
 use portproof::packet::{Fate, Packet, Parser};
 use std::path::Path;
 
@@ -48,6 +50,44 @@ fn read(path: &Path, packets: &mut Vec<Packet>) {
         }
     }
     parser.finish(packets);
+}
+
+/// All frames of a source, how it ended, and what it said then.
+fn all(source: &mut dyn Source) -> (Vec<(u64, i64, Vec<u8>)>, Option<String>, u64, Dropped) {
+    let (mut frames, mut block) = (Vec::new(), Block::default());
+    let end = loop {
+        match source.next_block(&mut block) {
+            Ok(true) => frames.extend(block.frames.iter().map(|reference| {
+                let frame = block.frame(reference);
+                (frame.number, frame.time.0, frame.data.to_vec())
+            })),
+            Ok(false) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+    };
+    assert!(matches!(source.next_block(&mut block), Ok(false)) && block.frames.is_empty());
+    (frames, end, source.bytes_read(), source.dropped())
+}
+
+#[test]
+fn a_file_that_is_read_ahead_gives_the_same() {
+    let (mut whole, mut damaged) = (0, 0);
+    for path in corpus::captures(&["lab", "hostile"]) {
+        let (Ok(mut file), Ok(same)) = (CaptureFile::open(&path), CaptureFile::open(&path)) else { continue };
+        let expected = all(&mut file);
+        let mut ahead = Ahead::start(same).expect("a thread");
+        assert!(all(&mut ahead) == expected, "{}", path.display());
+        *(if expected.1.is_none() { &mut whole } else { &mut damaged }) += 1;
+    }
+    assert!(whole > 0 && (damaged > 0 || corpus::folder().is_none()), "{whole} and {damaged} captures");
+}
+
+#[test]
+fn a_file_need_not_be_read_to_its_end() {
+    for path in corpus::captures(&[]) {
+        let mut ahead = Ahead::start(CaptureFile::open(&path).expect("a capture")).expect("a thread");
+        ahead.next_block(&mut Block::default()).expect("a block");
+    }
 }
 
 /// The most memory this process has had, as Linux tells it.

@@ -246,6 +246,11 @@ impl CaptureFile {
         }
     }
 
+    /// The name that errors give.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// The file's size in bytes, where it has one.
     pub fn size(&self) -> Option<u64> {
         self.size

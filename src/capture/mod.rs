@@ -1,5 +1,6 @@
 //! Where frames come from: capture files (read without libpcap) and interfaces.
 
+mod ahead;
 mod block;
 mod compress;
 mod error;
@@ -13,6 +14,7 @@ mod pcap;
 mod pcapng;
 mod save;
 
+pub use ahead::Ahead;
 pub use block::{Block, FrameRef, Skimmed};
 pub use error::{CaptureError, Fault};
 pub use file::{CaptureFile, Dropped};

@@ -1,7 +1,7 @@
 //! Inputs: opened, judged (several at a time if there are several), and handed on in argument order.
 
-use crate::capture::{CaptureError, CaptureFile, Merged};
-use crate::pipeline::{Captured, Control, Options, read_capture, watch_capture};
+use crate::capture::{Ahead, CaptureError, CaptureFile, Merged};
+use crate::pipeline::{Captured, Control, Options, watch_capture};
 use crate::registry::Registry;
 use std::collections::BTreeMap;
 use std::io;
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 
 /// Captures that may be judged ahead of the one to be printed next, for each thread. Bounds what is kept in memory.
 const AHEAD: usize = 2;
+
+/// Files from this size on are read by a thread of their own, bytes.
+const LARGE: u64 = 4 << 20;
 
 /// A judged input, or why it is none. `None`: the run was stopped before its turn.
 pub(super) type Judged = Option<Result<Captured, CaptureError>>;
@@ -31,16 +34,21 @@ impl Run<'_> {
         if self.control.stopped() {
             return None;
         }
-        let name = path.display().to_string();
-        let read = |file| read_capture(file, &name, options, self.registry, self.control);
-        Some(CaptureFile::open(path).map(read))
+        Some(self.read(path, options, |_| {}))
     }
 
     /// Judges one input, and on the way what was seen of it so far.
     pub(super) fn watch(&self, path: &Path, so_far: impl FnMut(Captured)) -> Judged {
-        let name = path.display().to_string();
-        let read = |file| watch_capture(file, &name, self.options, self.registry, self.control, so_far);
-        Some(CaptureFile::open(path).map(read))
+        Some(self.read(path, self.options, so_far))
+    }
+
+    fn read(&self, path: &Path, options: &Options, so_far: impl FnMut(Captured)) -> Result<Captured, CaptureError> {
+        let (name, file) = (path.display().to_string(), CaptureFile::open(path)?);
+        // A pipe may keep a thread waiting that cannot be woken.
+        if options.workers > 0 && file.size().is_some_and(|size| size >= LARGE) {
+            return Ok(watch_capture(Ahead::start(file)?, &name, options, self.registry, self.control, so_far));
+        }
+        Ok(watch_capture(file, &name, options, self.registry, self.control, so_far))
     }
 
     /// Judges all inputs as one capture in time order. `refused` takes what is none.
