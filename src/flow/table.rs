@@ -19,9 +19,17 @@ pub struct Table<T> {
     slots: Slots<T>,
 }
 
-/// The slots with their hashes; all pieces but the last are full.
+/// A slot with its hash. It begins where a line of the processor's caches does, so that it lies in as few as can be.
 #[derive(Clone, Debug)]
-struct Slots<T>(Vec<Vec<(u64, T)>>);
+#[repr(align(64))]
+struct Place<T> {
+    hash: u64,
+    slot: T,
+}
+
+/// All places; all pieces but the last are full.
+#[derive(Clone, Debug)]
+struct Slots<T>(Vec<Vec<Place<T>>>);
 
 impl<T> Slots<T> {
     fn len(&self) -> usize {
@@ -29,35 +37,35 @@ impl<T> Slots<T> {
     }
 
     #[inline]
-    fn get(&self, n: usize) -> Option<&(u64, T)> {
+    fn get(&self, n: usize) -> Option<&Place<T>> {
         self.0.get(n / PIECE)?.get(n % PIECE)
     }
 
     #[inline]
-    fn get_mut(&mut self, n: usize) -> Option<&mut (u64, T)> {
+    fn get_mut(&mut self, n: usize) -> Option<&mut Place<T>> {
         self.0.get_mut(n / PIECE)?.get_mut(n % PIECE)
     }
 
     fn hash(&self, n: usize) -> u64 {
-        self.get(n).map_or(0, |(hash, _)| *hash)
+        self.get(n).map_or(0, |place| place.hash)
     }
 
-    fn push(&mut self, slot: (u64, T)) {
+    fn push(&mut self, place: Place<T>) {
         match self.0.last_mut().filter(|last| last.len() < PIECE) {
-            Some(last) => last.push(slot),
+            Some(last) => last.push(place),
             None => {
                 // A small table stays small.
                 let mut piece = Vec::with_capacity(if self.0.is_empty() { 0 } else { PIECE });
-                piece.push(slot);
+                piece.push(place);
                 self.0.push(piece);
             }
         }
     }
 
-    fn pop(&mut self) -> Option<(u64, T)> {
-        let slot = self.0.last_mut()?.pop();
+    fn pop(&mut self) -> Option<Place<T>> {
+        let place = self.0.last_mut()?.pop();
         self.0.pop_if(|last| last.is_empty());
-        slot
+        place
     }
 }
 
@@ -70,7 +78,7 @@ impl<T: Keyed> Default for Table<T> {
 impl<T: Keyed> Table<T> {
     /// The slot of `key`.
     pub fn find(&self, hash: u64, key: &FlowKey) -> Option<usize> {
-        let is_it = |&n: &u32| self.slots.get(n as usize).is_some_and(|(_, slot)| slot.key() == key);
+        let is_it = |&n: &u32| self.slots.get(n as usize).is_some_and(|place| place.slot.key() == key);
         self.index.find(hash, is_it).map(|&n| n as usize)
     }
 
@@ -83,7 +91,7 @@ impl<T: Keyed> Table<T> {
     /// Adds a slot whose key is not there yet.
     pub fn insert(&mut self, hash: u64, slot: T) -> usize {
         let n = self.slots.len();
-        self.slots.push((hash, slot));
+        self.slots.push(Place { hash, slot });
         let slots = &self.slots;
         self.index.insert_unique(hash, n as u32, |&n| slots.hash(n as usize));
         n
@@ -92,24 +100,25 @@ impl<T: Keyed> Table<T> {
     /// Puts another slot, with another key, in the place of slot `n`; gives back the old one.
     pub fn replace(&mut self, n: usize, hash: u64, slot: T) -> Option<T> {
         let place = self.slots.get_mut(n)?;
-        let (old_hash, old) = std::mem::replace(place, (hash, slot));
-        if let Ok(entry) = self.index.find_entry(old_hash, |&m| m as usize == n) {
+        let old = std::mem::replace(place, Place { hash, slot });
+        if let Ok(entry) = self.index.find_entry(old.hash, |&m| m as usize == n) {
             entry.remove();
         }
         let slots = &self.slots;
         self.index.insert_unique(hash, n as u32, |&n| slots.hash(n as usize));
-        Some(old)
+        Some(old.slot)
     }
 
     /// Takes slot `n` out; the last slot moves to its place.
     pub fn remove(&mut self, n: usize) -> Option<T> {
-        let (hash, _) = self.slots.get(n)?;
-        if let Ok(entry) = self.index.find_entry(*hash, |&m| m as usize == n) {
+        let hash = self.slots.get(n)?.hash;
+        if let Ok(entry) = self.index.find_entry(hash, |&m| m as usize == n) {
             entry.remove();
         }
-        let (hash, slot) = self.slots.pop()?;
-        let Some(place) = self.slots.get_mut(n) else { return Some(slot) };
-        let (_, removed) = std::mem::replace(place, (hash, slot));
+        let popped = self.slots.pop()?;
+        let Some(place) = self.slots.get_mut(n) else { return Some(popped.slot) };
+        let hash = popped.hash;
+        let removed = std::mem::replace(place, popped).slot;
         let last = self.slots.len() as u32;
         if let Some(moved) = self.index.find_mut(hash, |&m| m == last) {
             *moved = n as u32;
@@ -120,17 +129,17 @@ impl<T: Keyed> Table<T> {
     /// Takes the last slot out. None is found any more, which makes this quick.
     pub fn pop(&mut self) -> Option<T> {
         self.index.clear();
-        self.slots.pop().map(|(_, slot)| slot)
+        self.slots.pop().map(|place| place.slot)
     }
 
     /// Slot `n`.
     pub fn get_mut(&mut self, n: usize) -> Option<&mut T> {
-        self.slots.get_mut(n).map(|(_, slot)| slot)
+        self.slots.get_mut(n).map(|place| &mut place.slot)
     }
 
     /// Slot `n`.
     pub fn get(&self, n: usize) -> Option<&T> {
-        self.slots.get(n).map(|(_, slot)| slot)
+        self.slots.get(n).map(|place| &place.slot)
     }
 
     /// Slots in use.
@@ -145,7 +154,7 @@ impl<T: Keyed> Table<T> {
 
     /// All slots, in order of insertion. Each piece is freed when the next one is come to.
     pub fn into_slots(self) -> impl Iterator<Item = T> {
-        self.slots.0.into_iter().flatten().map(|(_, slot)| slot)
+        self.slots.0.into_iter().flatten().map(|place| place.slot)
     }
 }
 
