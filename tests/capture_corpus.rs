@@ -52,8 +52,11 @@ fn read(path: &Path, packets: &mut Vec<Packet>) {
     parser.finish(packets);
 }
 
+/// Number, time and bytes of a frame.
+type Whole = (u64, i64, Vec<u8>);
+
 /// All frames of a source, how it ended, and what it said then.
-fn all(source: &mut dyn Source) -> (Vec<(u64, i64, Vec<u8>)>, Option<String>, u64, Dropped) {
+fn all(source: &mut dyn Source) -> (Vec<Whole>, Option<String>, u64, Dropped) {
     let (mut frames, mut block) = (Vec::new(), Block::default());
     let end = loop {
         match source.next_block(&mut block) {
