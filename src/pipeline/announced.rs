@@ -163,7 +163,11 @@ pub(super) fn settle(merged: &mut [Merged], registry: &Registry) {
 
 /// What flows announced, by the end that it is for.
 #[derive(Debug, Default)]
-pub(super) struct Offers(HashMap<End, Vec<Offer>>);
+pub(super) struct Offers {
+    by_end: HashMap<End, Vec<Offer>>,
+    /// How many there are, of all ends.
+    made: usize,
+}
 
 impl Offers {
     /// Takes what the flow of this number announced after its first `known` announcements. Gives how many are known now.
@@ -191,26 +195,34 @@ impl Offers {
             let announced = Announced { by: number, protocol, frame: said.frame, server, transport: key.transport };
             let hosts = [sender.ip, receiver.ip];
             let offer = Offer { protocol: expected, strict, hosts, time: said.time, announced };
-            self.0.entry((end, transport, key.tunnel)).or_default().push(offer);
+            self.add((end, transport, key.tunnel), offer);
         }
         heard.said.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    fn add(&mut self, end: End, offer: Offer) {
+        self.by_end.entry(end).or_default().push(offer);
+        self.made += 1;
     }
 
-    /// Forgets what is too old to matter when more than `most` ends are known, and all if that does not help.
+    pub(super) fn is_empty(&self) -> bool {
+        self.made == 0
+    }
+
+    /// Forgets what is too old to matter when there are more than `most`, and all if that does not help. A server has few
+    /// ports to announce, and announces them again and again.
     pub(super) fn make_room(&mut self, most: usize, now: Time) {
-        if self.0.len() <= most {
+        if self.made <= most {
             return;
         }
-        self.0.retain(|_, offers| {
+        self.by_end.retain(|_, offers| {
             offers.retain(|offer| now.since(offer.time) <= WINDOW);
+            offers.shrink_to_fit();
             !offers.is_empty()
         });
-        if self.0.len() > most / 2 {
-            self.0.clear();
+        self.made = self.by_end.values().map(Vec::len).sum();
+        if self.made > most / 2 {
+            *self = Self::default();
         }
     }
 }
@@ -226,7 +238,7 @@ impl Merged {
             !ours && (0..=WINDOW).contains(&flow.first.since(offer.time)) && (same || !offer.strict)
         };
         let ends = Dir::BOTH.map(|dir| (flow.end(dir), flow.key.transport, flow.key.tunnel));
-        let made = ends.iter().filter_map(|end| offers.0.get(end)).flatten().filter(timely);
+        let made = ends.iter().filter_map(|end| offers.by_end.get(end)).flatten().filter(timely);
         made.max_by_key(|offer| (offer.time, offer.announced.frame, Reverse(offer.announced.by))).copied()
     }
 
@@ -299,4 +311,27 @@ fn name(decision: &mut Decision, offer: &Offer, same_hosts: bool, spoke: [bool; 
     let odds = decision.odds + evidence::sum(&items);
     decision.evidence.extend(items);
     decision.set_odds(expected, odds, evidence::sum(&decision.evidence));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_announced_again_and_again_does_not_fill_the_memory() {
+        let server = Endpoint { ip: Ip::v4([10, 0, 0, 1]), port: 21 };
+        let end = (Endpoint { port: 50_000, ..server }, Transport::Tcp, None);
+        let mut offers = Offers::default();
+        // One each second.
+        for second in 0..10_000_i64 {
+            let time = Time(second * 1_000_000_000);
+            let announced = Announced { by: 1, protocol: "ftp", frame: 1, server, transport: Transport::Tcp };
+            let offer = Offer { protocol: "ftp-data", strict: false, hosts: [server.ip; 2], time, announced };
+            offers.add(end, offer);
+            offers.make_room(2000, time);
+            assert!(offers.made <= 2000);
+        }
+        // Those of the last ten minutes are still there.
+        assert!(offers.made > 600 && offers.by_end.get(&end).is_some_and(|all| all.len() == offers.made));
+    }
 }

@@ -173,9 +173,9 @@ impl Keeping {
     pub(super) fn tick(&mut self) {
         while self.release(DELAY) {}
         self.pieces.tick();
-        if self.blocks.is_empty() {
-            self.comments.clear();
-        }
+        // What was decided by packets that are saved already has come too late.
+        let waiting = self.blocks.iter().filter_map(|(_, block)| block.frames.first()).map(|frame| frame.number).min();
+        self.comments.retain(|number, _| waiting.is_some_and(|first| *number >= first));
         if self.failed.is_none() {
             self.failed = self.saver.flush().err();
         }

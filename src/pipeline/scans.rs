@@ -113,6 +113,9 @@ impl Scans {
         for source in self.news.drain() {
             let Some(book) = self.books.get(&source) else { continue };
             let found = book.judge(source, self.heard.contains(&source.0));
+            if book.contacts.is_empty() {
+                self.books.remove(&source);
+            }
             let known = match found {
                 Some(found) => self.found.insert(source, found),
                 None => self.found.remove(&source),
@@ -147,7 +150,10 @@ impl Scans {
         }
         self.heard.clear();
         let found = &self.found;
-        self.books.retain(|source, _| found.contains_key(source));
+        let kept: Vec<(Source, Book)> = self.books.extract_if(|source, _| found.contains_key(source)).collect();
+        // What is taken out one by one leaves marks in the table, and when it is filled anew it grows because of them.
+        self.books.clear();
+        self.books.extend(kept);
         self.ends = self.books.values().map(|book| book.contacts.len()).sum();
         if self.ends > REMEMBERED / 2 {
             let past = self.found.drain().map(|(_, found)| found.prober);
@@ -158,6 +164,39 @@ impl Scans {
             self.ends = 0;
         }
         let books = &self.books;
-        self.unmarked.retain(|(source, _), _| books.contains_key(source));
+        let kept: Vec<_> = self.unmarked.extract_if(|(source, _), _| books.contains_key(source)).collect();
+        self.unmarked.clear();
+        self.unmarked.extend(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Time;
+
+    #[test]
+    fn of_sources_that_turned_out_to_serve_nothing_is_kept() {
+        let mut scans = Scans::default();
+        for n in 0..1000_u16 {
+            let [a, b] = n.to_be_bytes();
+            let attempt = Attempt {
+                client: Ip::v4([10, 0, a, b]),
+                server: Endpoint { ip: Ip::v4([10, 1, 0, 1]), port: 40_000 },
+                transport: Transport::Udp,
+                tunnel: None,
+                outcome: probing::Outcome::Silent,
+                opening: true,
+                sent: (1, 20),
+                heard: false,
+                first: Time(0),
+                last: Time(0),
+            };
+            scans.books.entry(attempt.source()).or_default().enter(&attempt);
+            scans.ends += 1;
+            scans.leave(Tried { source: attempt.source(), server: attempt.server, failed: true });
+        }
+        scans.survey();
+        assert_eq!((scans.books.len(), scans.ends, scans.news.len()), (0, 0, 0));
     }
 }

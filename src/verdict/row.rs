@@ -8,6 +8,9 @@ use crate::protocol::{Band, Bits, evidence};
 use crate::registry::{Lore, Range, State, Transports, lore};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Forms that are remembered of a protocol on a port.
+const VARIANTS: usize = 64;
+
 /// What a row is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RowKey {
@@ -228,12 +231,21 @@ impl Observed {
         let variant = decision.variant.as_deref().filter(|_| decision.protocol.is_some());
         if let Some(variant) = variant.filter(|v| !self.variants.contains(*v)) {
             self.variants.insert(variant.to_string());
+            self.bound();
+        }
+    }
+
+    /// Whoever sends version numbers can make up many. The first in their order are kept, whatever the flows' order.
+    fn bound(&mut self) {
+        while self.variants.len() > VARIANTS {
+            self.variants.pop_last();
         }
     }
 
     fn merge(&mut self, new: Self) {
         self.reason = least(self.reason, new.reason);
         self.variants.extend(new.variants);
+        self.bound();
         self.also.extend(new.also);
         self.suspected.extend(new.suspected);
         self.announced &= new.announced;
@@ -275,4 +287,39 @@ fn odds(flow: &FlowRecord<'_>) -> Bits {
 /// The first of two reasons, if there is one.
 fn least(a: Option<Reason>, b: Option<Reason>) -> Option<Reason> {
     a.into_iter().chain(b).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_made_up_variants_the_same_few_are_kept_in_any_order() {
+        let nobody = Ip::v4([0; 4]);
+        let best =
+            Best { flow: 1, client: nobody, server: nobody, peers: false, text: String::new(), frames: Vec::new() };
+        let of = |variants: &mut dyn Iterator<Item = u32>| Observed {
+            protocol: "rfb",
+            verdict: Verdict::Match,
+            reason: None,
+            variants: variants.map(|n| format!("{n:07}")).collect(),
+            also: BTreeSet::new(),
+            suspected: BTreeSet::new(),
+            announced: false,
+            notes: BTreeSet::new(),
+            flows: 1,
+            packets: 2,
+            bytes: 24,
+            band: None,
+            odds: Bits::ZERO,
+            best: best.clone(),
+        };
+        let merged = |numbers: &mut dyn Iterator<Item = u32>| {
+            let mut all = of(&mut std::iter::empty());
+            numbers.for_each(|n| all.merge(of(&mut std::iter::once(n))));
+            all.variants
+        };
+        let (up, down) = (merged(&mut (0..1000)), merged(&mut (0..1000).rev()));
+        assert_eq!((up.len(), &up), (VARIANTS, &down));
+    }
 }

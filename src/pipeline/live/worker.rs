@@ -48,8 +48,11 @@ impl Worker<'_> {
                 let note = |(hash, packet): &_| self.shed.note(*hash, shard.is_decided(*hash, packet));
                 batch.packets.iter().for_each(note);
             }
-            batch.packets.clear();
-            let _ = self.spent.send(batch.packets);
+            // A sweep came with no room for packets. If that went round, there would be more to go round with each.
+            if batch.order.is_none() {
+                batch.packets.clear();
+                let _ = self.spent.send(batch.packets);
+            }
         }
         while shard.wind_up() {
             self.tell(&mut shard);
@@ -85,4 +88,28 @@ fn held(shard: &Shard<'_>, block: &Block, (hash, packet): &Hashed) -> Option<Hel
         }
     };
     Some(Held { id, content })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::Time;
+    use crate::registry::Registry;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn only_room_for_packets_goes_round() {
+        let (lane, batches) = unbounded();
+        let ((spent, emptied), (news, _heard)) = (unbounded(), unbounded());
+        let (shed, control, options) = (Shed::default(), Control::default(), Options::default());
+        for second in 0..100 {
+            let order = Some(Order::Sweep(Time(second * 1_000_000_000)));
+            lane.send(Batch { block: Default::default(), packets: Vec::new(), order }).unwrap();
+        }
+        lane.send(Batch { block: Default::default(), packets: Vec::with_capacity(7), order: None }).unwrap();
+        drop(lane);
+        let worker = Worker { lane: batches, spent, news, shed: &shed, control: &control, options: &options };
+        worker.work(Shard::live(&options, 1, Registry::embedded()));
+        assert_eq!(emptied.try_iter().map(|room| room.capacity()).collect::<Vec<_>>(), [7]);
+    }
 }
