@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How long every packet waits, where all are saved, for the comment that a decision makes on it.
 const DELAY: Duration = Duration::from_secs(1);
+/// How long a comment waits at least for its packet; then that was saved without it. Twice as long at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is saved.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,7 +62,7 @@ pub struct Keeping {
     held: HashMap<Id, Vec<Copied>>,
     pieces: Pieces,
     blocks: VecDeque<(Instant, Arc<Block>)>,
-    comments: HashMap<u64, String>,
+    comments: Comments,
     bytes: usize,
     /// Packets saved.
     pub saved: u64,
@@ -68,6 +70,30 @@ pub struct Keeping {
     pub overflowed: u64,
     /// What ended the saving.
     pub failed: Option<io::Error>,
+}
+
+/// Comments on packets, by frame. Those of packets that were saved before they were commented on are never taken.
+#[derive(Debug)]
+struct Comments {
+    of: HashMap<u64, String>,
+    /// Those that were there at the last turn.
+    before: HashMap<u64, String>,
+    turned: Instant,
+}
+
+impl Comments {
+    fn take(&mut self, frame: u64) -> String {
+        let before = self.before.remove(&frame);
+        self.of.remove(&frame).or(before).unwrap_or_default()
+    }
+
+    /// Forgets what nobody took in time.
+    fn turn(&mut self, now: Instant) {
+        if now.duration_since(self.turned) >= PATIENCE {
+            self.before = std::mem::take(&mut self.of);
+            self.turned = now;
+        }
+    }
 }
 
 impl Keeping {
@@ -80,7 +106,7 @@ impl Keeping {
             held: HashMap::new(),
             pieces: Pieces::default(),
             blocks: VecDeque::new(),
-            comments: HashMap::new(),
+            comments: Comments { of: HashMap::new(), before: HashMap::new(), turned: Instant::now() },
             bytes: 0,
             saved: 0,
             overflowed: 0,
@@ -149,7 +175,7 @@ impl Keeping {
     pub(super) fn judged(&mut self, id: Id, flow: &FlowRecord<'_>) {
         if self.wanted.all {
             for number in flow.decision.iter().flat_map(|d| &d.evidence).flat_map(|e| e.frames.iter()) {
-                self.comments.insert(*number, comment(flow, *number));
+                self.comments.of.insert(*number, comment(flow, *number));
             }
             return;
         }
@@ -173,9 +199,7 @@ impl Keeping {
     pub(super) fn tick(&mut self) {
         while self.release(DELAY) {}
         self.pieces.tick();
-        // What was decided by packets that are saved already has come too late.
-        let waiting = self.blocks.iter().filter_map(|(_, block)| block.frames.first()).map(|frame| frame.number).min();
-        self.comments.retain(|number, _| waiting.is_some_and(|first| *number >= first));
+        self.comments.turn(Instant::now());
         if self.failed.is_none() {
             self.failed = self.saver.flush().err();
         }
@@ -202,7 +226,7 @@ impl Keeping {
         let Some((_, block)) = self.blocks.pop_front() else { return false };
         self.bytes -= block.bytes.len();
         for reference in &block.frames {
-            let comment = self.comments.remove(&reference.number).unwrap_or_default();
+            let comment = self.comments.take(reference.number);
             self.save(&block.frame(reference), &comment);
         }
         true
@@ -230,4 +254,24 @@ fn comment(flow: &FlowRecord<'_>, number: u64) -> String {
     let (verdict, protocol) = (flow.judgement.verdict, flow.protocol());
     let sure = decision.band.map(|band| format!(" ({})", band.name())).unwrap_or_default();
     format!("portproof: {verdict}, {protocol}{sure} on {}/{}: {}", flow.server.port, flow.transport, told.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_that_nobody_takes_are_forgotten() {
+        let start = Instant::now();
+        let mut comments = Comments { of: HashMap::new(), before: HashMap::new(), turned: start };
+        for second in 0..1000 {
+            comments.of.insert(second, "nobody takes it".to_owned());
+            comments.of.insert(10_000 + second, "taken after five seconds".to_owned());
+            if second >= 5 {
+                assert_eq!(comments.take(10_000 + second - 5), "taken after five seconds");
+            }
+            comments.turn(start + Duration::from_secs(second));
+            assert!(comments.of.len() + comments.before.len() <= 2 * 10);
+        }
+    }
 }
