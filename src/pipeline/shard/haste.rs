@@ -77,7 +77,7 @@ impl Heads<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::packet::{Endpoint, Ip, Packet, Payload, Time, Transport};
+    use crate::packet::{Endpoint, Ip, Packet, Payload, Time};
     use crate::pipeline::Options;
     use crate::registry::Registry;
 
@@ -86,17 +86,9 @@ mod tests {
         let packet = Packet {
             frame,
             time: Time(frame as i64),
-            source: end(1, port),
-            destination: end(2, 1197),
-            transport: Transport::Udp,
-            tunnel: None,
-            vlan: None,
-            ip_id: None,
-            duplicate: false,
-            refused: false,
-            tcp: None,
             wire_len: 4,
             payload: Payload::Block(0..4),
+            ..Packet::between(end(1, port), end(2, 1197))
         };
         (u64::from(port), packet)
     }
