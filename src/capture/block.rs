@@ -49,7 +49,7 @@ pub struct Block {
     pub bytes: Vec<u8>,
     /// The whole frames in `bytes`, in capture order.
     pub frames: Vec<FrameRef>,
-    /// Frames beside them of which nothing is kept.
+    /// Frames of which nothing is kept.
     pub skimmed: Skimmed,
 }
 

@@ -47,8 +47,7 @@ mod tests {
     #[test]
     fn both_directions_have_one_key() {
         let end = |n: u8, port| Endpoint { ip: Ip::v4([10, 0, 0, n]), port };
-        let packet = |source, destination| Packet::between(source, destination);
-        let (there, back) = (packet(end(1, 9), end(2, 5)), packet(end(2, 5), end(1, 9)));
+        let (there, back) = (Packet::between(end(1, 9), end(2, 5)), Packet::between(end(2, 5), end(1, 9)));
         assert_eq!(FlowKey::of(&there).0, FlowKey::of(&back).0);
         assert_ne!(FlowKey::of(&there).1, FlowKey::of(&back).1);
     }

@@ -1,7 +1,7 @@
 //! The same packet seen twice: on several interfaces (`-i any`), or on both ports of a mirror, tagged and untagged.
 //!
 //! Two packets are one when everything that a host sets is equal (ends, IPv4 identification, TCP numbers and flags,
-//! lengths, payload) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
+//! lengths, both ends of the payload) and they are so close in time that no host sent it again: a millisecond, or, when the VLANs differ,
 //! a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer (OpenVPN's reset 2 s,
 //! DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
 //!
@@ -26,8 +26,8 @@ const WAYS: usize = 4;
 
 /// Bytes of payload compared of packets that have an identification or a sequence number.
 const TOLD: usize = 64;
-/// Bytes compared at either end of other payloads: within a millisecond no host sends two of one length that begin and end
-/// alike and differ in between.
+/// Bytes compared at either end of other payloads. Whoever sends many without numbers in the IP header numbers them itself, in
+/// front (or encrypts them, and then they differ everywhere).
 const END: usize = 128;
 
 /// The packets seen last.
@@ -97,11 +97,11 @@ impl Duplicates {
         }
         // Where numbers of the sender tell packets apart already, the first bytes are enough.
         let told = packet.ip_id.is_some() || packet.tcp.is_some();
-        match (payload.get(..TOLD), payload.first_chunk::<END>().zip(payload.last_chunk::<END>())) {
-            (Some(start), _) if told => state.write(start),
-            (_, Some((start, end))) if payload.len() > 2 * END => {
+        let (first, last) = if told { (TOLD, 0) } else { (END, END) };
+        match (payload.get(..first), payload.len().checked_sub(last)) {
+            (Some(start), Some(end)) if end > first => {
                 state.write(start);
-                state.write(end);
+                state.write(payload.get(end..).unwrap_or_default());
             }
             _ => state.write(payload),
         }
@@ -160,6 +160,20 @@ mod tests {
         assert!(!seen(&|p| std::mem::swap(&mut p.source, &mut p.destination), b"abcd", 10));
         // Two layers of one frame are no copies of each other.
         assert!(!seen(&|p| p.frame = 1, b"abcd", 0));
+    }
+
+    #[test]
+    fn without_a_number_both_ends_of_the_payload_count() {
+        let first = [7; 3 * END];
+        let seen = |id: Option<u16>, changed: usize| {
+            let mut duplicates = Duplicates::default();
+            let of = |frame| Packet { ip_id: id.and_then(NonZero::new), ..packet(frame, 5) };
+            let mut second = first;
+            second[changed] = 8;
+            !seen_by(&mut duplicates, &of(1), &first) && seen_by(&mut duplicates, &of(2), &second)
+        };
+        assert!(!seen(None, END - 1) && !seen(None, 2 * END) && seen(None, END) && seen(None, 2 * END - 1));
+        assert!(!seen(Some(9), TOLD - 1) && seen(Some(9), TOLD));
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl<'a> Intake<'a> {
         let before = self.file.bytes_read();
         let more = self.file.next_block(block);
         self.control.bytes.fetch_add(self.file.bytes_read() - before, Ordering::Relaxed);
+        self.skimmed(&block.skimmed);
         match more {
             Ok(more) => more,
             Err(fault) => {
@@ -113,9 +114,6 @@ impl<'a> Intake<'a> {
     /// whether it took it: a frame of which no packet was taken was shed. It stops before the frame at which a report is
     /// due; the result is that frame's place, or the number of frames.
     pub(super) fn parse(&mut self, block: &Block, from: usize, mut give: impl FnMut(Hashed) -> bool) -> usize {
-        if from == 0 {
-            self.skimmed(&block.skimmed);
-        }
         for (at, reference) in block.frames.iter().enumerate().skip(from) {
             if self.is_due(reference.time) {
                 return at;

@@ -133,12 +133,14 @@ impl Control {
     /// How much of a live run's end is over.
     pub(super) fn end(&self, options: &Options) -> End {
         let Some(elapsed) = self.stop.get().map(Instant::elapsed) else { return End::NotYet };
-        let late = options.grace.saturating_add(options.haste);
-        match elapsed {
-            _ if self.is_past(options, 1) => End::Over,
-            _ if elapsed >= late => End::Late,
-            _ if elapsed >= options.grace => End::Hasty,
-            _ => End::NotYet,
+        if self.is_past(options, 1) {
+            End::Over
+        } else if self.is_past(options, 0) {
+            End::Late
+        } else if elapsed >= options.grace {
+            End::Hasty
+        } else {
+            End::NotYet
         }
     }
 }

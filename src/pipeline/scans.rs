@@ -7,6 +7,7 @@ use super::probing::{self, Attempt, Book, Found, Source};
 use crate::packet::{Endpoint, Ip, Transport};
 use crate::verdict::Prober;
 use hashbrown::{HashMap, HashSet};
+use std::hash::Hash;
 
 /// Endpoints that sources came to and that are remembered, over all sources.
 const REMEMBERED: usize = 1 << 17;
@@ -149,11 +150,7 @@ impl Scans {
             return;
         }
         self.heard.clear();
-        let found = &self.found;
-        let kept: Vec<(Source, Book)> = self.books.extract_if(|source, _| found.contains_key(source)).collect();
-        // What is taken out one by one leaves marks in the table, and when it is filled anew it grows because of them.
-        self.books.clear();
-        self.books.extend(kept);
+        keep(&mut self.books, |source| self.found.contains_key(source));
         self.ends = self.books.values().map(|book| book.contacts.len()).sum();
         if self.ends > REMEMBERED / 2 {
             let past = self.found.drain().map(|(_, found)| found.prober);
@@ -163,11 +160,15 @@ impl Scans {
             self.books.clear();
             self.ends = 0;
         }
-        let books = &self.books;
-        let kept: Vec<_> = self.unmarked.extract_if(|(source, _), _| books.contains_key(source)).collect();
-        self.unmarked.clear();
-        self.unmarked.extend(kept);
+        keep(&mut self.unmarked, |(source, _)| self.books.contains_key(source));
     }
+}
+
+/// Keeps some entries of a table. What `retain` takes out leaves marks, because of which the table grows when it is filled anew.
+fn keep<K: Eq + Hash, V>(table: &mut HashMap<K, V>, mut wanted: impl FnMut(&K) -> bool) {
+    let kept: Vec<(K, V)> = table.extract_if(|key, _| wanted(key)).collect();
+    table.clear();
+    table.extend(kept);
 }
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ impl<'a> Shard<'a> {
         self.make_room();
     }
 
-    /// Prefetches what the packets' flows hold, step by step for all of them, so that the waits for memory overlap. Gives where the flows probably lie.
+    /// Prefetches what the packets' flows hold, step by step for all of them, so that the waits for memory overlap. Gives
+    /// where the flows probably lie.
     fn fetch(&self, packets: &[Hashed]) -> [Option<usize>; TOGETHER] {
         let mut places = [None; TOGETHER];
         for (place, (hash, _)) in places.iter_mut().zip(packets) {

@@ -60,7 +60,7 @@ impl Worker<'_> {
         }
         self.tell(&mut shard);
         let (rows, flows, left) = shard.rest();
-        // As above.
+        // Fails only if the board is gone.
         let _ = self.news.send(News::Rest(rows, flows, left));
     }
 

@@ -52,7 +52,7 @@ impl Heads<'_> {
             Stage::Silent => slot.flow.bytes != [0, 0],
             Stage::Open(undecided) if late => {
                 slot.flow.overlook();
-                // As above.
+                // The process is about to end.
                 std::mem::forget(undecided);
                 true
             }
