@@ -169,8 +169,8 @@ def google_quic():
     rejection = tags(b'REJ\0', (b'STK\0', random(56, 2)), (b'SNO\0', random(52, 3)), (b'SCFG', random(160, 4)))
     first = b'\x0d' + connection + b'Q043' + b'\1' + random(12, 1) + b'\xa0\1\0' + struct.pack('>H', len(hello)) + hello
     reject = b'\x08' + connection + b'\1' + random(12, 5) + b'\xa0\1\0' + struct.pack('>H', len(rejection)) + rejection
-    later = lambda n: b'\x08' + connection + bytes([n]) + random(100 + n, n + 20)
-    write('quic/google-q043.pcap', dialogue(443, first.ljust(1350, b'\0'), reject, later(2), later(2), later(3), later(3)))
+    later = lambda n, seed: b'\x08' + connection + bytes([n]) + random(100 + n, seed)
+    write('quic/google-q043.pcap', dialogue(443, first.ljust(1350, b'\0'), reject, later(2, 22), later(2, 32), later(3, 23), later(3, 33)))
 
 
 def payloads(name):

@@ -64,30 +64,6 @@ fn messages_are_recognised_without_the_start() {
     }
 }
 
-/// What begins as one protocol and goes on as another, by request of the first or inside it: whole, without its start.
-const LATER: &[(&str, &str)] = &[
-    ("http", "tls"),
-    ("http", "http2"),
-    ("http", "smtp"),
-    ("socks", "http"),
-    ("socks", "tls"),
-    ("socks", "rdp"),
-    ("socks", "smtp"),
-    ("rdp", "tls"),
-    ("smtp", "tls"),
-    ("imap", "tls"),
-    ("pop3", "tls"),
-    ("ftp", "tls"),
-    ("irc", "tls"),
-    ("xmpp", "tls"),
-    ("ldap", "tls"),
-    ("netbios-ssn", "smb"),
-    ("mysql", "tls"),
-    ("postgresql", "tls"),
-    // A test of evasion: an HTTP request that is answered by a line of SIP, then one of HTTP.
-    ("http", "sip"),
-];
-
 #[test]
 fn no_connection_gets_another_name_without_its_start() {
     let (mut cut, mut named, mut wrong) = (0, 0, Vec::new());
@@ -103,7 +79,8 @@ fn no_connection_gets_another_name_without_its_start() {
                 let Some(&then) = whole.get(&ends) else { continue };
                 cut += 1;
                 named += usize::from(now != "unknown");
-                let right = now == "unknown" || now == then || goes_along(now, then) || LATER.contains(&(then, now));
+                let right =
+                    now == "unknown" || now == then || goes_along(now, then) || corpus::LATER.contains(&(then, now));
                 if !right && then != "unknown" {
                     wrong.push(format!("{} from frame {first}: {ends} is called {now}, whole {then}", path.display()));
                 }

@@ -7,7 +7,7 @@
 //! alone may be a probe, or may have the wrong port.
 
 use super::announce::Reader;
-use super::joined::Joined;
+use super::joined::{self, Joined};
 use super::{Assessment, Bits, Evidence, Family, Finding, Protocol, Sentence};
 use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
@@ -27,6 +27,9 @@ pub(super) trait Dialogue: Sync {
     const SYMMETRIC: bool = false;
     /// See [`Protocol::announces`].
     const ANNOUNCES: Option<Reader> = None;
+
+    /// Whether both sides speak in lines of text, so that those which the snaplen cut are worth reading. See [`joined::lines`].
+    const LINES: bool = false;
 
     /// Whether servers of this protocol are known to answer in ways that no specification allows, or in none: then an
     /// answer that is foreign excludes the protocol only where the client's first bytes are foreign, too.
@@ -194,11 +197,15 @@ pub(super) fn assess<D: Dialogue>(protocol: &D, head: &Head<'_>) -> Assessment {
 
 /// Judges one distribution of the roles.
 fn converse<D: Dialogue>(protocol: &D, client: Stream<'_>, server: Stream<'_>, serves: Dir) -> Assessment {
-    let (question, answer) = (client.bytes(), server.bytes());
+    let said = |stream| if D::LINES { joined::lines(stream) } else { Cow::Borrowed(stream.bytes()) };
+    let [question, answer] = [said(client), said(server)];
+    let (question, answer) = (&*question, &*answer);
     let answered = match answer {
         [] => Opening::Short,
         _ => match protocol.server(answer, question) {
-            Opening::Foreign if !server.start_seen() => protocol.joined(&server.into(), Role::Server, question),
+            Opening::Foreign if !server.start_seen() => {
+                protocol.joined(&Joined::with_lines(server, answer), Role::Server, question)
+            }
             opening => opening,
         },
     };
@@ -208,7 +215,9 @@ fn converse<D: Dialogue>(protocol: &D, client: Stream<'_>, server: Stream<'_>, s
     let asked = match question {
         [] => Opening::Short,
         _ => match protocol.client(question) {
-            Opening::Foreign if !client.start_seen() => protocol.joined(&client.into(), Role::Client, answer),
+            Opening::Foreign if !client.start_seen() => {
+                protocol.joined(&Joined::with_lines(client, question), Role::Client, answer)
+            }
             opening => opening,
         },
     };

@@ -29,6 +29,11 @@ static MESSAGE: Family = Family { id: "dns.message", cap: Bits::whole(22) };
 static ANSWER: Family = Family { id: "dns.answer", cap: Bits::whole(14) };
 static WEIGHTS: Weights = Weights { message: &MESSAGE, first: 20, further: 1, answer: &ANSWER };
 
+/// Bits for the first message of which the snaplen left only some of the question: flags and counts have 60 bits, of which
+/// 50 are zeros, and eight letters at places that a length before them says another 20. Formats made of zeros, a one and a
+/// name may exist.
+const PART: i32 = 16;
+
 impl Protocol for Dns {
     fn name(&self) -> &'static str {
         "dns"
@@ -86,9 +91,12 @@ pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Ass
         return Assessment::NotNow;
     }
     let more = reading.hits.len() as i32 - 1;
-    let text = "the message holds together to its last byte: header, names, types and counts";
+    let (first_bits, text) = match reading.hits.iter().all(|h| h.message.is_part()) {
+        true => (PART, "header and counts, and a host's name as far as it is visible"),
+        false => (weights.first, "the message holds together to its last byte: header, names, types and counts"),
+    };
     let mut finding = Finding {
-        evidence: vec![item(weights.message, weights.first + more * weights.further, reading.frames(|_| true), text)],
+        evidence: vec![item(weights.message, first_bits + more * weights.further, reading.frames(|_| true), text)],
         spoke: reading.spoke(),
         details: vec![("qname", first.message.name())],
         ..Finding::default()
@@ -113,7 +121,10 @@ fn first_message(stream: Stream<'_>, dialect: Dialect) -> Option<Message<'_>> {
     if !may_begin(dialect, rest) {
         return None;
     }
-    let message = Message::new(rest.get(..length)?, length)?;
+    // Where the snaplen cut it, what is visible.
+    let cut = stream.is_broken() && stream.total() >= 2 + length as u64;
+    let visible = if cut { length.min(rest.len()) } else { length };
+    let message = Message::new(rest.get(..visible)?, length)?;
     (message.dialect_over_tcp() == dialect).then_some(message)
 }
 
@@ -136,8 +147,9 @@ pub(super) fn over_tcp(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> 
     let frame = |dir: Dir| dir.of(&streams).origin(0).map(|(frame, _)| frame);
     let frames: Frames = Dir::BOTH.into_iter().filter(|d| *d.of(&spoke)).filter_map(frame).collect();
     let text = "a length, then a message that ends with it: header, names, types and counts";
+    let first_bits = if messages.iter().flatten().all(Message::is_part) { PART } else { weights.first };
     let mut finding = Finding {
-        evidence: vec![item(weights.message, weights.first, frames.clone(), text)],
+        evidence: vec![item(weights.message, first_bits, frames.clone(), text)],
         spoke,
         details: messages.iter().flatten().take(1).map(|m| ("qname", m.name())).collect(),
         ..Finding::default()

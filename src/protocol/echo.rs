@@ -3,7 +3,7 @@
 use super::datagrams::item;
 use super::dialogue::{self, Dialogue, Opening, Said};
 use super::{Assessment, Bits, Family, Finding, Frames, Protocol};
-use crate::flow::Head;
+use crate::flow::{Dir, Head};
 use crate::packet::Transport;
 
 /// All bytes of the answer are the question's, 32 or more. Terminals, mirrors and loops do that too, so it is likely at best.
@@ -28,6 +28,7 @@ impl Protocol for Echo {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
+            Transport::Tcp if may_be_a_greeting(head) => Assessment::NotNow,
             Transport::Tcp => dialogue::assess(&OverTcp, head),
             Transport::Udp => over_udp(head),
         }
@@ -36,6 +37,16 @@ impl Protocol for Echo {
     fn heeds_end(&self) -> bool {
         true
     }
+}
+
+/// Whether only the first bytes of a side can be compared, since they are cut off, or only the first segment of a connection
+/// joined in the middle: peers may greet and negotiate alike.
+fn may_be_a_greeting(head: &Head<'_>) -> bool {
+    let side = |dir| {
+        let stream = head.stream(dir);
+        stream.is_broken() || !stream.start_seen() && stream.starts().count() < 2
+    };
+    Dir::BOTH.into_iter().any(side)
 }
 
 /// Every datagram of the server is the client's latest one.

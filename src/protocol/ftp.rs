@@ -9,6 +9,9 @@ use crate::wire::ftp::DataPort;
 static GREETING: Family = Family { id: "ftp.greeting", cap: Bits::whole(20) };
 /// USER is a command of POP3 and IRC too; AUTH TLS, FEAT and SYST are FTP's.
 static COMMAND: Family = Family { id: "ftp.command", cap: Bits::whole(12) };
+/// Further commands that FTP alone has, each of three or four given letters at the start of a line with what may stand
+/// behind it, 20 bits by chance; two suffice. What a client says alone may be a probe.
+static FURTHER: Family = Family { id: "ftp.further-commands", cap: Bits::whole(10) };
 /// 331 answers USER, 234 answers AUTH, 230, 211 and 215 answer others.
 static REPLY: Family = Family { id: "ftp.reply", cap: Bits::whole(14) };
 
@@ -23,6 +26,7 @@ pub(super) struct Ftp;
 impl Dialogue for Ftp {
     const NAME: &'static str = "ftp";
     const REFERENCE: &'static str = "RFC 959";
+    const LINES: bool = true;
     const ANNOUNCES: Option<announce::Reader> = Some(announce::ftp);
 
     fn client(&self, bytes: &[u8]) -> Opening {
@@ -33,9 +37,19 @@ impl Dialogue for Ftp {
             if user.is_some_and(|u| u.contains(&b':') && u.contains(&b' ')) {
                 return Opening::Foreign;
             }
-            Said::new(&COMMAND, if shared { 6 } else { 12 }, "client begins with a command of FTP")
-                .detail("user", user)
-                .into()
+            let said = Said::new(&COMMAND, if shared { 6 } else { 12 }, "client begins with a command of FTP")
+                .detail("user", user);
+            let further = text::lines(bytes).skip(1).take(12).filter(|line| is_own(line)).count();
+            let said = match further {
+                0 => said,
+                _ => said.and(
+                    &FURTHER,
+                    5 * further as i32,
+                    6,
+                    counted!("{further} more commands that only FTP has", further),
+                ),
+            };
+            said.unfinished(further < 2 && bytes.len() < 1024).into()
         })
     }
 
@@ -88,6 +102,22 @@ impl Dialogue for Ftp {
     }
 }
 
+/// Whether a client's line is a command that other protocols with a USER do not have.
+fn is_own(line: &[u8]) -> bool {
+    let (verb, argument) = text::word(line).unwrap_or((line, &[]));
+    let argument = argument.trim_ascii();
+    match verb.to_ascii_uppercase().as_slice() {
+        b"SYST" | b"FEAT" | b"PWD" | b"XPWD" | b"PASV" | b"CDUP" => argument.is_empty(),
+        b"EPSV" => argument.len() <= 3,
+        b"TYPE" => matches!(argument, [b'A' | b'E' | b'I' | b'a' | b'i', ..]),
+        b"PBSZ" => argument.iter().all(u8::is_ascii_digit) && !argument.is_empty(),
+        b"PROT" => matches!(argument, [b'C' | b'P' | b'S' | b'E']),
+        b"PORT" | b"EPRT" => DataPort::new(line).is_some(),
+        b"CWD" | b"STOR" | b"NLST" | b"MLSD" | b"SIZE" | b"MDTM" => text::is_text(argument),
+        _ => false,
+    }
+}
+
 /// Bytes in the middle of a session in which a transfer shows, or none.
 const SHOWS: usize = 1024;
 
@@ -101,7 +131,8 @@ fn request(line: &[u8]) -> Option<i32> {
     Some(match verb.to_ascii_uppercase().as_slice() {
         b"PORT" | b"EPRT" if data => 16,
         b"PASV" | b"EPSV" => 8,
-        b"RETR" | b"STOR" | b"MLSD" | b"NLST" | b"TYPE" | b"CWD" => 4,
+        _ if is_own(line) => 4,
+        b"RETR" => 4,
         _ => 0,
     })
 }
@@ -113,6 +144,13 @@ fn reply(line: &[u8]) -> Option<i32> {
     let has = |word: &[u8]| text::contains(words, word);
     Some(match code {
         b"227 " | b"229 " if DataPort::new(line).is_some() => 20,
+        // A quoted directory (RFC 959 appendix II); the kind of system; what the server can do; the login.
+        b"257 " if words.starts_with(b"\"") => 10,
+        b"215 " if words.starts_with(b"UNIX") || words.starts_with(b"Windows") => 10,
+        b"211-" if has(b"eatures") || has(b"xtensions") => 10,
+        b"331 " | b"234 " => 6,
+        b"200 " if words.starts_with(b"Type set to ") || words.starts_with(b"Switching to ") => 6,
+        b"150 " | b"125 " if has(b"mode data connection") => 8,
         b"150 " | b"125 " if has(b"connection") => 6,
         b"226 " if has(b"ransfer") || has(b"data connection") => 6,
         [b'1'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-'] | [b' ', ..] => 0,
@@ -133,12 +171,16 @@ mod tests {
         assert!(found(&Ftp, b"", b"220 ProFTPD Server ready\r\n").is_some());
         assert!(excluded(&Ftp, b"EHLO a\r\n", b"220 mx ESMTP\r\n"));
         assert!(found(&Ftp, b"USER a b c :d\r\n", b"").is_none());
+        assert!(found(&Ftp, b"USER a\r\nPASS b\r\nSYST\r\nTYPE I\r\n", b"").is_some());
+        assert!(found(&Ftp, b"USER a\r\nPASS b\r\nSTAT\r\nLIST\r\nRETR 1\r\n", b"").is_none());
     }
     #[test]
     fn a_session_joined_in_the_middle_shows_by_its_ports() {
         let server = b"227 Entering Passive Mode (192,0,2,1,4,1).\r\n150 Opening BINARY mode data connection\r\n";
         let finding = joined(&Ftp, b"PASV\r\nRETR a.txt\r\n", server).unwrap();
         assert_eq!((finding.bits(), finding.server), (Bits::whole(12 + 20), Some(crate::flow::Dir::Responder)));
+        let server = b"230 Login successful.\r\n215 UNIX Type: L8\r\n257 \"/\" is the current directory\r\n";
+        assert_eq!(joined(&Ftp, server, b"").unwrap().bits(), Bits::whole(20));
         assert!(joined(&Ftp, b"MAIL FROM:<a@b>\r\n", b"250 ok\r\n").is_none());
         assert!(joined(&Ftp, b"", b"227 no ports\r\n").is_none());
     }

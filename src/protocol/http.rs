@@ -1,6 +1,7 @@
 //! HTTP/1: a request line from the client, a status line from the server (RFC 9112 sections 3 and 4).
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::text::{self, Start};
 use super::{Bits, Family, Sentence, counted, tls};
 use std::fmt;
@@ -95,6 +96,51 @@ impl Dialogue for Http {
             (start, _) => start.then(|| Opening::Foreign),
         }
     }
+
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
+        bytes.segments().find_map(|segment| begins_message(segment, role)).map_or(Opening::Neutral, Opening::from)
+    }
+}
+
+/// Joined in the middle: a segment begins with a status line or a request line. Over 80 bits, less what the search for the
+/// segment takes; but a message of HTTP may be what another protocol carries.
+static MIDDLE: [Family; 2] = [
+    Family { id: "http.later-request", cap: Bits::whole(16) },
+    Family { id: "http.later-status", cap: Bits::whole(18) },
+];
+
+/// What a segment in the middle of a connection begins with: a request line, whole or long enough, or a status line.
+fn begins_message(segment: &[u8], role: Role) -> Option<Said> {
+    match role {
+        Role::Client => match Http.client(segment) {
+            Opening::Spoken(_) => {
+                let line = text::line(segment).map_or(segment, |(line, _)| line);
+                let versioned = line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+                (versioned || line.len() >= 24)
+                    .then(|| Said::new(&MIDDLE[0], 16, "a segment begins with a request line"))
+            }
+            _ => None,
+        },
+        Role::Server => match segment {
+            [
+                b'H',
+                b'T',
+                b'T',
+                b'P',
+                b'/',
+                b'1',
+                b'.',
+                b'0' | b'1',
+                b' ',
+                b'1'..=b'5',
+                b'0'..=b'9',
+                b'0'..=b'9',
+                b' ',
+                ..,
+            ] => Some(Said::new(&MIDDLE[1], 18, "a segment begins with a status line")),
+            _ => None,
+        },
+    }
 }
 
 impl Http {
@@ -136,7 +182,10 @@ fn part_of_request(bytes: &[u8]) -> Opening {
     let plausible = is_method(method) && target.iter().all(u8::is_ascii_graphic);
     match target {
         [b'/', _, ..] | [b'h', b't', b't', b'p', ..] if plausible => {
-            Said::new(&REQUEST, 12, "beginning of a request line").unfinished(bytes.len() < 8192).into()
+            // RTSP has OPTIONS too. Of the four others and twelve bytes of a path no other protocol is known, some 80 bits.
+            let own = target.len() >= 12 && matches!(method, b"GET" | b"HEAD" | b"POST" | b"PUT");
+            let bits = if own { 16 } else { 12 };
+            Said::new(&REQUEST, bits, "beginning of a request line").unfinished(bytes.len() < 8192).into()
         }
         _ if target.len() < 1024 => Opening::Short,
         _ => Opening::Foreign,

@@ -37,7 +37,10 @@ fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     // A tag has at most 32 characters here, and a command 12.
     let (tag, rest) = text::word(bytes.get(..bytes.len().min(48))?)?;
     let (command, _) = text::word(rest.strip_prefix(b" ")?)?;
-    let sane = (1..=32).contains(&tag.len()) && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.');
+    // "AUTH LOGIN" is a command of SMTP and POP3.
+    let sane = (1..=32).contains(&tag.len())
+        && tag.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.')
+        && !tag.eq_ignore_ascii_case(b"AUTH");
     let known = COMMANDS.iter().any(|c| command.eq_ignore_ascii_case(c.as_bytes()));
     (sane && known).then_some((tag, command))
 }
@@ -45,6 +48,7 @@ fn tag(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 impl Dialogue for Imap {
     const NAME: &'static str = "imap";
     const REFERENCE: &'static str = "RFC 9051";
+    const LINES: bool = true;
 
     fn client(&self, bytes: &[u8]) -> Opening {
         if let Some((tag, _)) = tag(bytes) {
@@ -91,5 +95,6 @@ mod tests {
         let finding = found(&Imap, b"a1 CAPABILITY\r\n", server).unwrap();
         assert_eq!((finding.bits(), finding.settled), (Bits::whole(16 + 26 + 14), true));
         assert!(excluded(&Imap, b"", b"*1\r\n"));
+        assert!(found(&Imap, b"AUTH LOGIN\r\n", b"").is_none());
     }
 }

@@ -14,6 +14,7 @@ pub(super) struct Irc;
 impl Dialogue for Irc {
     const NAME: &'static str = "irc";
     const REFERENCE: &'static str = "RFC 2812";
+    const LINES: bool = true;
 
     fn client(&self, bytes: &[u8]) -> Opening {
         text::command(bytes, &["NICK", "USER", "PASS", "CAP"]).then(|| {

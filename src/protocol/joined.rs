@@ -3,6 +3,7 @@
 use super::dialogue::{Opening, Role, Said};
 use super::{Bits, Family, counted};
 use crate::flow::Stream;
+use std::borrow::Cow;
 use std::ops::Deref;
 
 /// What the search takes back, where the chain does not begin with the first byte: it tried up to 2^6 segments.
@@ -14,11 +15,12 @@ const BYTES: i32 = 13;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined<'a> {
     stream: Stream<'a>,
+    bytes: &'a [u8],
 }
 
 impl<'a> From<Stream<'a>> for Joined<'a> {
     fn from(stream: Stream<'a>) -> Self {
-        Self { stream }
+        Self { stream, bytes: stream.bytes() }
     }
 }
 
@@ -26,8 +28,40 @@ impl Deref for Joined<'_> {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.stream.bytes()
+        self.bytes
     }
+}
+
+impl<'a> Joined<'a> {
+    /// With the [`lines`] of the stream in place of its bytes.
+    pub(super) fn with_lines(stream: Stream<'a>, bytes: &'a [u8]) -> Self {
+        Self { stream, bytes }
+    }
+
+    /// What begins with each segment, as far as it is visible.
+    pub(super) fn segments(&self) -> impl Iterator<Item = &'a [u8]> {
+        let whole = self.stream.starts().filter_map(|start| self.stream.bytes().get(start..));
+        whole.chain(self.stream.pieces().iter().map(|piece| &*piece.data))
+    }
+}
+
+/// The stream of a protocol that speaks in lines. Where the snaplen cut its segments, most of which begin with a line, each
+/// one is ended where it was cut.
+pub(super) fn lines(stream: Stream<'_>) -> Cow<'_, [u8]> {
+    // A stream that breaks by a gap has more than so many bytes, and no pieces.
+    let cut = stream.is_broken() && (stream.bytes().len() < 512 || !stream.pieces().is_empty());
+    if !cut || stream.bytes().is_empty() {
+        return Cow::Borrowed(stream.bytes());
+    }
+    let mut lines = stream.bytes().to_vec();
+    lines.extend(b"\r\n");
+    for piece in stream.pieces() {
+        lines.extend(&*piece.data);
+        if !piece.data.ends_with(b"\n") {
+            lines.extend(b"\r\n");
+        }
+    }
+    Cow::Owned(lines)
 }
 
 /// A chain of messages.

@@ -38,6 +38,7 @@ const COMMANDS: &[&str] = &[
 impl Dialogue for Nntp {
     const NAME: &'static str = "nntp";
     const REFERENCE: &'static str = "RFC 3977";
+    const LINES: bool = true;
 
     fn client(&self, bytes: &[u8]) -> Opening {
         text::command(bytes, COMMANDS).then(|| {

@@ -39,6 +39,10 @@ impl Dialogue for Rsh {
         if port.is_empty() && speed {
             return Opening::Foreign;
         }
+        // Text in UTF-16 has a NUL before each letter.
+        if port.is_empty() && complete.clone().all(|s| s.len() == 1) {
+            return Opening::Foreign;
+        }
         Said::new(&REQUEST, 16, "client sends port, two names and a command, each ended by NUL")
             .detail("user", name(1))
             .detail("command", name(2))
@@ -68,5 +72,6 @@ mod tests {
         let finding = found(&Rsh, b"1022\0joe\0root\0uptime\0", b"\0").unwrap();
         assert_eq!((finding.bits(), finding.details[1].1.as_str()), (Bits::whole(26), "uptime"));
         assert!(excluded(&Rsh, b"1022\0joe\0root\0uptime\0", b"HTTP"));
+        assert!(found(&Rsh, b"\0u\0t\0e\0s\0", b"").is_none());
     }
 }

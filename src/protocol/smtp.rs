@@ -15,6 +15,9 @@ static REPLY: Family = Family { id: "smtp.hello-reply", cap: Bits::whole(10) };
 /// line is a reply. Replies alone are FTP's and NNTP's as well.
 static MIDDLE: [Family; 2] =
     [Family { id: "smtp.path", cap: Bits::whole(15) }, Family { id: "smtp.replies", cap: Bits::whole(6) }];
+/// Replies that have a code of their own or one with the three numbers of an enhanced code behind it, whose first is the
+/// code's first (RFC 3463): 25 bits by chance, and no other protocol has them. A server is rarely asked by mistake so late.
+static CODES: Family = Family { id: "smtp.reply-codes", cap: Bits::whole(18) };
 
 /// The recogniser.
 pub(super) struct Smtp;
@@ -22,6 +25,7 @@ pub(super) struct Smtp;
 impl Dialogue for Smtp {
     const NAME: &'static str = "smtp";
     const REFERENCE: &'static str = "RFC 5321";
+    const LINES: bool = true;
 
     fn client(&self, bytes: &[u8]) -> Opening {
         text::command(bytes, &["EHLO", "HELO", "LHLO"]).then(|| {
@@ -55,8 +59,18 @@ impl Dialogue for Smtp {
             Role::Client => Opening::Neutral,
             Role::Server => {
                 let replies = text::lines(bytes).count() > 0 && text::lines(bytes).all(is_reply);
-                let fits = replies && path(other);
-                Opening::or_foreign(fits.then(|| Said::new(&MIDDLE[1], 6, "server sends replies and nothing else")))
+                if !replies {
+                    return Opening::Foreign;
+                }
+                let own: i32 = text::lines(bytes).map(own_reply).sum();
+                match (own, path(other)) {
+                    (0, true) => Said::new(&MIDDLE[1], 6, "server sends replies and nothing else").into(),
+                    (0, false) => Opening::Short,
+                    (bits, _) => {
+                        Said::new(&CODES, bits, "server sends replies and nothing else, with codes of SMTP's own")
+                            .into()
+                    }
+                }
             }
         }
     }
@@ -65,6 +79,24 @@ impl Dialogue for Smtp {
 /// Whether a line is one of a reply.
 fn is_reply(line: &[u8]) -> bool {
     matches!(line, [b'2'..=b'5', b'0'..=b'5', b'0'..=b'9'] | [b'2'..=b'5', b'0'..=b'5', b'0'..=b'9', b' ' | b'-', ..])
+}
+
+/// What a line of a reply proves, in bits: an enhanced code, or what only "354" (RFC 5321 section 4.2.3) says.
+fn own_reply(line: &[u8]) -> i32 {
+    let (Some((class, _)), Some(text)) = (line.split_first(), line.get(4..)) else { return 0 };
+    let code = text::word(text).map_or(text, |(code, _)| code);
+    let mut numbers = code.split(|&b| b == b'.');
+    let number = |n: Option<&[u8]>| n.is_some_and(|n| (1..=3).contains(&n.len()) && n.iter().all(u8::is_ascii_digit));
+    let enhanced = numbers.next() == Some(&[*class])
+        && number(numbers.next())
+        && number(numbers.next())
+        && numbers.next().is_none();
+    let data = line.starts_with(b"354 ") && text::contains(text, b"<CR");
+    match (enhanced, data) {
+        (true, _) => 8,
+        (_, true) => 12,
+        _ => 0,
+    }
 }
 
 /// Whether a line is MAIL or RCPT with a path (RFC 5321 sections 4.1.1.2 and 4.1.1.3).
@@ -102,6 +134,9 @@ mod tests {
         let finding =
             joined(&Smtp, b"MAIL FROM:<a@example.org> SIZE=9\r\nRCPT TO:<b@example.org>\r\n", b"250 OK\r\n").unwrap();
         assert_eq!((finding.bits(), finding.server), (Bits::whole(21), Some(crate::flow::Dir::Responder)));
+        let replies = b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data with <CR><LF>.<CR><LF>\r\n";
+        assert_eq!(joined(&Smtp, b"", replies).unwrap().bits(), Bits::whole(18));
+        assert!(joined(&Smtp, b"", b"250 1.1.0 Ok\r\n250 CWD 2.1.5\r\n").is_none());
         assert!(joined(&Smtp, b"250 OK\r\n", b"LIST\r\n").is_none_or(|f| f.bits() < Bits::whole(14)));
         assert!(joined(&Smtp, b"MAIL FROM: me\r\n", b"250 OK\r\n").is_none());
     }

@@ -1,7 +1,8 @@
 //! SOCKS 4, 4a (Ying-Da Lee, 1992) and 5 (RFC 1928). A proxy's dialogue comes before whatever it carries.
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::be16;
+use super::joined::Joined;
 use super::{Bits, Family, counted};
 
 /// Version 5: a list of small numbers, 20 bits by chance; small numbers begin many protocols.
@@ -46,6 +47,8 @@ impl Dialogue for Socks {
                             .detail("host", host)
                             .into()
                     }
+                    // Where no login was offered nothing else can follow.
+                    Some([_, _, _, _, ..]) if methods == [0] => Opening::Foreign,
                     Some([_, _, _, _, ..]) => said.into(),
                     _ => said.unfinished(true).into(),
                 }
@@ -86,12 +89,37 @@ impl Dialogue for Socks {
                 };
                 match rest {
                     [5, 0..=8, 0, 1 | 3 | 4, ..] => said.and(&REPLY, 14, 2, "server replies to the request").into(),
+                    // Without a login nothing else can follow.
+                    [_, _, _, _, ..] if *choice == 0 => Opening::Foreign,
                     [_, _, _, _, ..] => said.into(),
                     _ => said.unfinished(*choice != 0xff).into(),
                 }
             }
             _ => Opening::Foreign,
         }
+    }
+
+    fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
+        // Behind the choice of a method.
+        match (role, &**bytes, other) {
+            (Role::Client, [5, 1..=3, 0, kind @ (1 | 3 | 4), address @ ..], _) if may_be_address(*kind, address) => {
+                Said::new(&REQUEST, 14, "client requests a connection").variant("5").into()
+            }
+            (Role::Server, [5, 0..=8, 0, 1 | 3 | 4, ..], [5, 1..=3, 0, 1 | 3 | 4, ..]) => {
+                Said::new(&REPLY, 14, "server replies to the request").variant("5").into()
+            }
+            _ => Opening::Foreign,
+        }
+    }
+}
+
+/// Whether what is visible behind its kind can be an address and a port: a name is printable.
+fn may_be_address(kind: u8, bytes: &[u8]) -> bool {
+    match (kind, bytes) {
+        (3, [n, name @ ..]) => {
+            *n > 3 && name.get(..usize::from(*n).min(name.len())).is_some_and(|n| n.iter().all(u8::is_ascii_graphic))
+        }
+        _ => true,
     }
 }
 

@@ -19,6 +19,8 @@ use super::cursor::Cursor;
 
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = 12;
+/// As many bytes of a name that is cut off must be visible.
+const SOME_NAME: usize = 8;
 /// More records than this in one section are taken for chance.
 const MOST_RECORDS: u16 = 512;
 
@@ -46,11 +48,12 @@ pub struct Message<'a> {
     kind: u16,
     class: u16,
     top_bit: bool,
+    part: bool,
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message of `len` bytes of which `bytes` is visible. All questions must be visible; when the whole message
-    /// is, its records must end with it.
+    /// Reads a message of `len` bytes of which `bytes` is visible. All questions must be visible, or some of the only one of a
+    /// [part](Self::is_part); when the whole message is, its records must end with it.
     pub fn new(bytes: &'a [u8], len: usize) -> Option<Self> {
         let mut c = Cursor::new(bytes);
         let (id, flags) = (c.be16()?, c.be16()?);
@@ -76,7 +79,11 @@ impl<'a> Message<'a> {
         {
             return None;
         }
-        let mut message = Self { bytes, id, flags, counts, question: &[], kind: 0, class: 1, top_bit: false };
+        let mut message =
+            Self { bytes, id, flags, counts, question: &[], kind: 0, class: 1, top_bit: false, part: false };
+        if let Some(question) = message.cut_question(len) {
+            return Some(Self { question, part: true, ..message });
+        }
         for n in 0..questions {
             let name = skip_name(bytes, &mut c)?;
             let (kind, class) = (c.be16()?, c.be16()?);
@@ -99,6 +106,34 @@ impl<'a> Message<'a> {
         (!whole || c.is_empty()).then_some(message)
     }
 
+    /// What is visible of the only question, where the message is cut off in it: some of a host's name. The flags are those
+    /// of DNS and of no other dialect, that recursion is desired.
+    fn cut_question(&self, len: usize) -> Option<&'a [u8]> {
+        let [questions, answers, authority, additional] = self.counts;
+        let query = self.flags & 0xfecf == 0 && answers == 0 && authority == 0 && additional <= 2;
+        let response = self.flags & 0xf900 == 0x8100;
+        if self.bytes.len() == len || questions != 1 || self.id == 0 || self.flags & 0x0100 == 0 || !(query || response)
+        {
+            return None;
+        }
+        let visible = self.bytes.get(HEADER_LEN..)?;
+        // What NetBIOS encodes has 32 letters.
+        if visible.len() < SOME_NAME || visible.first() == Some(&32) {
+            return None;
+        }
+        let mut rest = visible;
+        while let Some((&n, after)) = rest.split_first().filter(|(n, _)| **n > 0) {
+            let label = after.get(..usize::from(n).min(after.len()))?;
+            if n > 63 || !label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+                return None;
+            }
+            rest = after.get(label.len()..)?;
+        }
+        // Behind the end of the name stand type and class, of which one is cut off.
+        let name = visible.len() - rest.len();
+        (rest.len() < 5 && name >= SOME_NAME).then(|| visible.get(..name))?
+    }
+
     fn skip_record(&mut self, c: &mut Cursor<'a>) -> Option<()> {
         let name = skip_name(self.bytes, c)?;
         let (kind, class) = (c.be16()?, c.be16()?);
@@ -114,6 +149,11 @@ impl<'a> Message<'a> {
         let (_ttl, length) = (c.be32()?, c.be16()?);
         c.take(usize::from(length))?;
         Some(())
+    }
+
+    /// Whether the only question is cut off, so that its type is not known.
+    pub fn is_part(&self) -> bool {
+        self.part
     }
 
     /// Transaction identifier.
@@ -138,7 +178,11 @@ impl<'a> Message<'a> {
 
     /// Whether `reply` answers this query: same ID, and the same question if it repeats one.
     pub fn is_answered_by(&self, reply: &Self) -> bool {
-        let same_question = self.question.eq_ignore_ascii_case(reply.question) && self.kind == reply.kind;
+        let seen = self.question.len().min(reply.question.len());
+        let same_question = match self.part || reply.part {
+            true => self.question.get(..seen) == reply.question.get(..seen) && seen >= SOME_NAME,
+            false => self.question.eq_ignore_ascii_case(reply.question) && self.kind == reply.kind,
+        };
         !self.is_response() && reply.is_response() && self.id == reply.id && (reply.counts[0] == 0 || same_question)
     }
 
@@ -168,6 +212,9 @@ impl<'a> Message<'a> {
 
     /// Which protocol of the family this is over TCP, over which LLMNR asks for the name of an address (RFC 4795 section 2.4).
     pub fn dialect_over_tcp(&self) -> Dialect {
+        if self.part {
+            return Dialect::Dns;
+        }
         let (count, first, last) = self.labels();
         let response = self.is_response();
         let plain = self.flags & 0x7bff == 0; // all but QR and AA
@@ -265,6 +312,21 @@ mod tests {
         forward[34] = 0xff;
         assert!(Message::new(&forward, forward.len()).is_none());
         assert!(Message::new(&ANSWER[..40], ANSWER.len()).is_some());
+    }
+
+    #[test]
+    fn a_question_may_be_cut() {
+        let (query, answer) = (&QUERY[..24], &ANSWER[..28]);
+        let [query, answer] =
+            [(query, QUERY), (answer, ANSWER)].map(|(cut, all)| Message::new(cut, all.len()).unwrap());
+        assert!(query.is_part() && answer.is_part() && query.is_answered_by(&answer));
+        assert_eq!((query.dialect(), query.name().as_str()), (Dialect::Dns, "www.example"));
+        assert!(Message::new(&QUERY[..18], QUERY.len()).is_none(), "too little of a name");
+        let mut local = QUERY[..24].to_vec();
+        local[2] = 0;
+        assert!(Message::new(&local, QUERY.len()).is_none(), "LLMNR asks so as well");
+        local[2..].fill(1);
+        assert!(Message::new(&local, QUERY.len()).is_none());
     }
 
     #[test]

@@ -4,6 +4,30 @@
 
 use std::path::{Path, PathBuf};
 
+/// What begins as one protocol and goes on as another, by request of the first or inside it: whole, without its start.
+pub(crate) const LATER: &[(&str, &str)] = &[
+    ("http", "tls"),
+    ("http", "http2"),
+    ("http", "smtp"),
+    ("socks", "http"),
+    ("socks", "tls"),
+    ("socks", "rdp"),
+    ("socks", "smtp"),
+    ("rdp", "tls"),
+    ("smtp", "tls"),
+    ("imap", "tls"),
+    ("pop3", "tls"),
+    ("ftp", "tls"),
+    ("irc", "tls"),
+    ("xmpp", "tls"),
+    ("ldap", "tls"),
+    ("netbios-ssn", "smb"),
+    ("mysql", "tls"),
+    ("postgresql", "tls"),
+    // A test of evasion: an HTTP request that is answered by a line of SIP, then one of HTTP.
+    ("http", "sip"),
+];
+
 /// The corpus folder, if it is there.
 pub(crate) fn folder() -> Option<PathBuf> {
     let named = std::env::var_os("PORTPROOF_CORPUS").map(PathBuf::from);
