@@ -271,7 +271,9 @@ impl Showing<'_> {
         match self.args.output {
             Form::Jsonl => {
                 if !so_far {
-                    let time = || !self.control.is_past(self.options, 3);
+                    // Packets may have been saved until now.
+                    let (begun, filing) = (Instant::now(), self.options.filing);
+                    let time = || !self.control.is_past(self.options, 3) || begun.elapsed() < filing;
                     summary.left.ports = self.jsonl.rows(self.name, board.rows(), time)?;
                     self.jsonl.ipprotos(self.name, &board.taken.ipprotos)?;
                 }

@@ -9,6 +9,7 @@ use crate::capture::{Block, Saver};
 use crate::packet::Frame;
 use crate::verdict::{FlowRecord, Verdict};
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -59,7 +60,8 @@ pub struct Keeping {
     saver: Saver,
     pub(super) wanted: Wanted,
     room: usize,
-    held: HashMap<Id, Vec<Copied>>,
+    /// Most flows that wait have one packet.
+    held: HashMap<Id, SmallVec<[Copied; 1]>>,
     pieces: Pieces,
     blocks: VecDeque<(Instant, Arc<Block>)>,
     comments: Comments,
@@ -210,11 +212,12 @@ impl Keeping {
     pub(super) fn finish(&mut self, hurried: bool) {
         while self.release(Duration::ZERO) {}
         if hurried && self.wanted.unknown {
-            let mut left: Vec<Copied> = self.held.drain().flat_map(|(_, frames)| frames).collect();
-            left.sort_unstable_by_key(|frame| frame.frame().number);
-            left.iter().for_each(|frame| self.save(&frame.frame(), ""));
-            // As with the flows.
-            std::mem::forget(left);
+            let held = std::mem::take(&mut self.held);
+            let mut left: Vec<_> = held.values().flatten().map(|frame| (frame.frame().number, frame)).collect();
+            left.sort_unstable_by_key(|(number, _)| *number);
+            left.iter().for_each(|(_, frame)| self.save(&frame.frame(), ""));
+            // The process is about to end, and to give back each frame's memory would take longer than to save it.
+            std::mem::forget(held);
         }
         self.tick();
     }

@@ -28,9 +28,9 @@ impl PortSet {
 
 /// [`Options::grace`], [`Options::haste`] and [`Options::filing`] unless told otherwise: the end is to take half a second,
 /// with the last rows.
-const GRACE: Duration = Duration::from_millis(75);
-const HASTE: Duration = Duration::from_millis(50);
-const FILING: Duration = Duration::from_millis(75);
+const GRACE: Duration = Duration::from_millis(50);
+const HASTE: Duration = Duration::from_millis(30);
+const FILING: Duration = Duration::from_millis(60);
 
 /// Settings of a run.
 #[derive(Clone, Debug)]

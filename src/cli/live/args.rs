@@ -65,7 +65,7 @@ pub(crate) struct Capturing {
     #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "300s")]
     tcp_idle: i64,
     /// After SIGINT or SIGTERM, judge what is left as usual for this long; what is left then is only counted.
-    #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "75ms")]
+    #[arg(help_heading = "Limits", long, value_name = "TIME", value_parser = choose::period, default_value = "50ms")]
     grace: i64,
 }
 
