@@ -34,7 +34,7 @@ const SWEEP: i64 = 1_000_000_000;
 /// How often all flows are looked at side by side.
 const SURVEY: Duration = Duration::from_secs(1);
 /// News that may wait for the board, each of at most a thousand changes or a batch of frames.
-const NEWS: usize = 32;
+const NEWS: usize = 8;
 
 /// Who watches a live run.
 pub trait Observer {
