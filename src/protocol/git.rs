@@ -5,13 +5,19 @@
 //! four hexadecimal digits of length | object ID in hexadecimal, space, ref
 //! ```
 
-use super::dialogue::{Dialogue, Opening, Said};
+use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::{self, Joined};
 use super::{Bits, Family};
 
 /// Length and "git-…-pack /": over 100 bits. From a client alone it may be a probe.
 static REQUEST: Family = Family { id: "git.request", cap: Bits::whole(26) };
 /// A pkt-line with an object ID, "version" or "ERR".
 static ANSWER: Family = Family { id: "git.answer", cap: Bits::whole(24) };
+
+/// Joined in the middle: pkt-lines that lead to each other, from the start of a segment to the end. Four hexadecimal digits
+/// are 14 bits, but common in text: only words of Git's own count.
+static LINES: [Family; 2] =
+    [Family { id: "git.client-lines", cap: Bits::whole(16) }, Family { id: "git.server-lines", cap: Bits::whole(16) }];
 
 /// The recogniser.
 pub(super) struct Git;
@@ -49,6 +55,43 @@ impl Dialogue for Git {
             Err(opening) => opening,
         }
     }
+
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
+        joined::opening(joined::heaviest(bytes, 4, pkt_line), &LINES, role)
+    }
+}
+
+/// A pkt-line on the wire (gitprotocol-common): its length and what it proves.
+fn pkt_line(bytes: &[u8]) -> Option<(usize, i32)> {
+    let (digits, rest) = bytes.split_first_chunk::<4>()?;
+    if !digits.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    let length = usize::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    // Flush, delimiter, end of a response.
+    let Some(size) = length.checked_sub(4) else { return (length < 3).then_some((4, 0)) };
+    let body = rest.get(..size.min(rest.len())).unwrap_or_default();
+    let object = |body: &[u8]| body.len() >= 40 && body.iter().take(40).all(u8::is_ascii_hexdigit);
+    let named = [&b"want "[..], b"have ", b"ACK ", b"shallow "].iter().find_map(|word| body.strip_prefix(*word));
+    let words = [
+        &b"command="[..],
+        b"agent=git/",
+        b"ref-prefix ",
+        b"object-format=sha",
+        b"\x01PACK\0\0\0",
+        b"\x02Enumerating objects",
+        b"\x02Counting objects",
+        b"\x02Compressing objects",
+        b"git-upload-pack ",
+        b"git-receive-pack ",
+    ];
+    let bits = match body {
+        _ if named.is_some_and(object) || words.iter().any(|word| body.starts_with(word)) => 12,
+        [.., b'\n'] if object(body) && body.get(40) == Some(&b' ') => 12,
+        b"NAK\n" | b"done\n" | b"packfile\n" => 6,
+        _ => 0,
+    };
+    Some((length, bits))
 }
 
 /// The first pkt-line, or as much of it as is needed.
@@ -67,7 +110,7 @@ fn line(bytes: &[u8]) -> Result<&[u8], Opening> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dialogue::tests::{excluded, found};
+    use super::super::dialogue::tests::{excluded, found, joined as middle};
     use super::*;
 
     #[test]
@@ -77,5 +120,14 @@ mod tests {
         let finding = found(&Git, client, server).unwrap();
         assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(50), "/a.git"));
         assert!(excluded(&Git, client, b"HTTP"));
+    }
+
+    #[test]
+    fn lines_in_the_middle() {
+        let asked = b"0014command=ls-refs\n0015agent=git/2.47.3\n0016object-format=sha10001";
+        assert_eq!(middle(&Git, asked, b"").unwrap().bits(), Bits::whole(16));
+        let answered = b"0008NAK\n0023\x02Enumerating objects: 3, done.\n0000";
+        assert_eq!(middle(&Git, b"", answered).unwrap().bits(), Bits::whole(16));
+        assert!(middle(&Git, b"0000000100020008aaaa", b"0000").is_none_or(|f| f.bits() < Bits::whole(14)));
     }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 /// What the search takes back, where the chain does not begin with the first byte: it tried up to 2^6 segments.
-const SEGMENTS: i32 = 6;
+pub(super) const SEGMENTS: i32 = 6;
 /// The same, where it tried up to 2^13 bytes.
 const BYTES: i32 = 13;
 
@@ -36,6 +36,27 @@ impl<'a> Joined<'a> {
     /// With the [`lines`] of the stream in place of its bytes.
     pub(super) fn with_lines(stream: Stream<'a>, bytes: &'a [u8]) -> Self {
         Self { stream, bytes }
+    }
+
+    /// What is visible from a place of the stream on; none of what is behind the end, or was cut off by the snaplen.
+    pub(super) fn visible_from(&self, offset: usize) -> Option<&'a [u8]> {
+        if let Some(rest) = self.stream.bytes().get(offset..).filter(|rest| !rest.is_empty()) {
+            return Some(rest);
+        }
+        let pieces = self.stream.pieces();
+        let behind = pieces.partition_point(|piece| piece.offset as usize <= offset);
+        let piece = pieces.get(behind.checked_sub(1)?)?;
+        piece.data.get(offset - piece.offset as usize..).filter(|rest| !rest.is_empty())
+    }
+
+    /// Where segments begin.
+    pub(super) fn starts(&self) -> impl Iterator<Item = usize> {
+        self.stream.starts().chain(self.stream.pieces().iter().map(|piece| piece.offset as usize))
+    }
+
+    /// The contiguous bytes and, where the snaplen cut them, what is visible of the segments behind.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'a [u8]> {
+        std::iter::once(self.stream.bytes()).chain(self.stream.pieces().iter().map(|piece| &*piece.data))
     }
 
     /// What begins with each segment, as far as it is visible.
@@ -72,7 +93,7 @@ pub(super) struct Chain {
     bits: i32,
 }
 
-/// The chain that starts with a segment, reaches the end of what was sent without a fault and weighs most, if one weighs
+/// The chain that starts with a segment, reaches the end of what is visible without a fault and weighs most, if one weighs
 /// anything: who sends short messages sends them whole, so that a segment starts with one sooner or later.
 ///
 /// `measure` gives the length in bytes of the message at the start of what it is given, which has at least `header` bytes,
@@ -82,7 +103,7 @@ pub(super) fn heaviest(
     header: usize,
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
-    search(sent, sent.stream.starts(), SEGMENTS, header, measure)
+    search(sent, sent.starts(), SEGMENTS, header, measure)
 }
 
 /// The same of a chain that starts anywhere; `places` are those where it may, in order.
@@ -96,7 +117,7 @@ pub(super) fn heaviest_anywhere(
 }
 
 fn search(
-    bytes: &[u8],
+    sent: &Joined<'_>,
     starts: impl Iterator<Item = usize>,
     costs: i32,
     header: usize,
@@ -104,10 +125,10 @@ fn search(
 ) -> Option<Chain> {
     let from = |offset: usize| {
         let mut chain = Chain { offset, count: 0, bits: if offset == 0 { 0 } else { -costs } };
-        let mut rest = bytes.get(offset..)?;
-        while rest.len() >= header {
+        let mut at = offset;
+        while let Some(rest) = sent.visible_from(at).filter(|rest| rest.len() >= header) {
             let (length, bits) = measure(rest)?;
-            rest = rest.get(length.max(header)..).unwrap_or_default();
+            at = at.saturating_add(length.max(header));
             (chain.count, chain.bits) = (chain.count + 1, chain.bits.saturating_add(bits));
         }
         Some(chain)
@@ -141,12 +162,29 @@ mod tests {
 
     #[test]
     fn the_heaviest_chain_is_found() {
-        let found = |bytes: &[u8]| search(bytes, 0..bytes.len(), 4, 1, measure).map(|c| (c.offset, c.count, c.bits));
+        let found = |bytes: &[u8]| {
+            let mut buf = StreamBuf::default();
+            buf.push(7000, 1, Time(0), bytes.len(), bytes);
+            search(&buf.view().into(), 0..bytes.len(), 4, 1, measure).map(|c| (c.offset, c.count, c.bits))
+        };
         assert_eq!(found(&[2, 9, 1, 3, 9, 9]), Some((0, 3, 24)));
         assert_eq!(found(&[9, 9, 2, 9, 1, 3, 9]), Some((2, 3, 20)));
         assert_eq!(found(&[9, 9, 2, 9]), Some((2, 1, 4)));
         assert_eq!(found(&[2, 9, 9]), None);
         assert_eq!(found(&[]), None);
+    }
+
+    #[test]
+    fn a_chain_goes_on_behind_what_was_cut() {
+        let mut buf = StreamBuf::default();
+        // A message of 4 bytes of which two are visible, two whole ones and a cut one, one in the place of which nothing is.
+        for (sequence, length, data) in [(7000, 4, &[4, 9][..]), (7004, 5, &[2, 9, 1, 2]), (7009, 3, &[])] {
+            buf.push(sequence, 1, Time(0), length, data);
+        }
+        let sent = Joined::from(buf.view());
+        assert_eq!(heaviest(&sent, 1, measure).map(|c| (c.offset, c.count, c.bits)), Some((0, 4, 32)));
+        assert_eq!(sent.segments().collect::<Vec<_>>(), [&[4, 9][..], &[2, 9, 1, 2], &[]]);
+        assert_eq!(*lines(buf.view()), *b"\x04\x09\r\n\x02\x09\x01\x02\r\n\r\n");
     }
 
     #[test]

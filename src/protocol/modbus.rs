@@ -29,7 +29,8 @@ impl Dialogue for Modbus {
             Some(n) => {
                 // 43 with 14 and a category of device identification has two fixed bytes more (section 6.21 of the protocol).
                 let identification = matches!(bytes.get(7..10), Some([43, 14, 1..=4]));
-                let bits = 10 + (n - 1) * 2 + if identification { 4 } else { 0 };
+                let further = if counts(bytes) { 4 } else { 2 };
+                let bits = 10 + (n - 1) * further + if identification { 4 } else { 0 };
                 Said::new(&REQUEST, bits, counted!("{n} requests whose lengths fit their functions", n))
                     .unfinished(n < 3 && bytes.len() < 256)
                     .into()
@@ -41,7 +42,7 @@ impl Dialogue for Modbus {
         match chain(bytes, 8, |b| adu(b, false)) {
             None => Opening::Foreign,
             Some(0) => plausible(bytes),
-            Some(_) => {
+            Some(count) => {
                 let key = |m: &[u8]| Some((be16(m, 0)?, *m.get(6)?, *m.get(7)? & 0x7f));
                 let (mut asked, mut replied, mut echoes) = (client, bytes, 0);
                 while let (Some(a), Some(b)) = (key(asked), key(replied)) {
@@ -55,7 +56,11 @@ impl Dialogue for Modbus {
                 }
                 let distinct = if key(client).is_some_and(|(transaction, ..)| transaction > 255) { 4 } else { 0 };
                 match echoes {
-                    0 if client.is_empty() => Said::new(&ECHO, 6, "responses whose lengths fit their functions").into(),
+                    0 if client.is_empty() => {
+                        let bits = if counts(bytes) { 6 + 4 * (count - 1) } else { 6 };
+                        let text = counted!("{count} responses whose lengths fit their functions", count);
+                        Said::new(&ALONE, bits, text).unfinished(bytes.len() < 256).into()
+                    }
                     0 => Opening::Foreign,
                     n => Said::new(
                         &ECHO,
@@ -83,6 +88,23 @@ impl Dialogue for Modbus {
 /// Where a connection was joined between a request and its response, the two sides' first messages belong to different
 /// transactions; unit and function are those of the requests all the same.
 static RESPONSES: Family = Family { id: "modbus.responses", cap: Bits::whole(10) };
+
+/// The server's responses alone: each has protocol zero, and a length that its function and the number behind that fix, 30
+/// bits, of which zeros are half; where the transactions count by one, each further one has 16 bits more.
+static ALONE: Family = Family { id: "modbus.responses-alone", cap: Bits::whole(16) };
+
+/// Whether the transactions count by one from each message to the next, and change.
+fn counts(mut bytes: &[u8]) -> bool {
+    let mut before = None;
+    while let Some((transaction, length)) = be16(bytes, 0).zip(be16(bytes, 4)) {
+        if before.is_some_and(|before: u16| before.wrapping_add(1) != transaction as u16) {
+            return false;
+        }
+        before = Some(transaction as u16);
+        bytes = bytes.get(6 + length..).unwrap_or_default();
+    }
+    before.is_some()
+}
 
 /// The length on the wire of the message at the start of `bytes`, if it can be one of this side's.
 fn adu(bytes: &[u8], request: bool) -> Option<usize> {
@@ -127,5 +149,10 @@ mod tests {
         let identification = [0, 1, 0, 0, 0, 5, 10, 43, 14, 1, 0];
         assert_eq!(found(&Modbus, &identification, &[]).unwrap().bits(), Bits::whole(14));
         assert!(found(&Modbus, &request.repeat(2), &[]).is_none());
+        let counting =
+            |message: &[u8], n: u8| (1..=n).flat_map(|n| [&[0, n], &message[2..]].concat()).collect::<Vec<_>>();
+        assert_eq!(found(&Modbus, &counting(&request, 2), &[]).unwrap().bits(), Bits::whole(14));
+        assert_eq!(found(&Modbus, &[], &counting(&response, 3)).unwrap().bits(), Bits::whole(14));
+        assert!(found(&Modbus, &[], &response.repeat(9)).is_none());
     }
 }

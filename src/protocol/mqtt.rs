@@ -11,7 +11,7 @@
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::be16;
 use super::joined::Joined;
-use super::{Bits, Family};
+use super::{Bits, Family, counted};
 
 /// The name between fixed bytes and lengths: over 60 bits. From a client alone it may be a probe.
 static CONNECT: Family = Family { id: "mqtt.connect", cap: Bits::whole(26) };
@@ -24,6 +24,9 @@ static PACKETS: [Family; 2] = [
     Family { id: "mqtt.client-packets", cap: Bits::whole(12) },
     Family { id: "mqtt.server-packets", cap: Bits::whole(12) },
 ];
+/// Messages of one side: type, remaining length and topic length lead to each other's end, and the topic is text, some 30
+/// bits each. Two are no accident, but what frames text by its length may look alike.
+static TOPICS: Family = Family { id: "mqtt.topics", cap: Bits::whole(8) };
 /// One side acknowledges a packet identifier of the other's, mostly a small number.
 static ACKNOWLEDGED: Family = Family { id: "mqtt.packet-identifier-echo", cap: Bits::whole(8) };
 
@@ -66,15 +69,23 @@ impl Dialogue for Mqtt {
             [0x20, rest @ ..] if rest.len() < 4 => return Opening::Short,
             _ => false,
         };
-        Opening::or_foreign(fits.then(|| Said::new(&CONNACK, bits, "server acknowledges the connect")))
+        if !fits {
+            return Opening::Foreign;
+        }
+        let said = Said::new(&CONNACK, bits, "server acknowledges the connect");
+        // Of a server alone: what follows.
+        match tell(bytes, Role::Server).filter(|_| client.is_empty()) {
+            Some((told, topics)) => {
+                let said = said.and(&PACKETS[1], told - 4, 0, "server sends packets of MQTT to the end");
+                tell_topics(said, topics).unfinished(bytes.len() < 1024)
+            }
+            None => said,
+        }
+        .into()
     }
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, other: &[u8]) -> Opening {
-        let mut bits = 0;
-        for packet in packets(bytes) {
-            let Some(told) = packet.and_then(|p| p.told(role)) else { return Opening::Foreign };
-            bits += told;
-        }
+        let Some((bits, topics)) = tell(bytes, role) else { return Opening::Foreign };
         if bits == 0 {
             return Opening::Short;
         }
@@ -82,12 +93,30 @@ impl Dialogue for Mqtt {
             Said::new(role.of(&PACKETS), bits, format!("{role:?} sends packets of MQTT to the end").to_lowercase());
         let sent = |id| packets(other).flatten().any(|p| p.identifier() == Some(id));
         let echo = packets(bytes).flatten().filter_map(|p| p.acknowledges()).any(sent);
+        let said = tell_topics(said, topics);
         match echo {
             true => said.and(&ACKNOWLEDGED, 8, 0, "a packet identifier of the other side is acknowledged"),
             false => said,
         }
         .unfinished(bits < 12)
         .into()
+    }
+}
+
+/// What the packets of a side prove by their form, and how many of them are messages with a topic; none if they are no
+/// packets to the very end.
+fn tell(bytes: &[u8], role: Role) -> Option<(i32, usize)> {
+    packets(bytes).try_fold((0, 0), |(bits, topics), packet| {
+        let packet = packet?;
+        let told = packet.told(role)?;
+        Some((bits + told, topics + usize::from(packet.first >> 4 == 3 && told >= 10)))
+    })
+}
+
+fn tell_topics(said: Said, count: usize) -> Said {
+    match count {
+        0 | 1 => said,
+        _ => said.and(&TOPICS, 4 * count as i32 - 4, 0, counted!("{count} messages with topics in text", count)),
     }
 }
 
@@ -182,7 +211,14 @@ mod tests {
         assert_eq!((pings.bits(), pings.server), (Bits::whole(16), Some(crate::flow::Dir::Responder)));
         let publish = b"\x32\x0a\x00\x05a/b/c\x00\x07x";
         let finding = joined(&Mqtt, &publish.repeat(2), &[0x40, 2, 0, 7, 0xd0, 0]).unwrap();
-        assert_eq!(finding.bits(), Bits::whole(12 + 11 + 8));
+        assert_eq!(finding.bits(), Bits::whole(12 + 4 + 11 + 8));
+        // One side alone.
+        assert_eq!(joined(&Mqtt, &publish.repeat(2), b"").unwrap().bits(), Bits::whole(12 + 4));
+        assert_eq!(
+            found(&Mqtt, b"", &[&[0x20, 2, 0, 0], &publish.repeat(2)[..]].concat()).unwrap().bits(),
+            Bits::whole(4 + 12 + 4)
+        );
+        assert!(joined(&Mqtt, publish, b"").is_some_and(|f| f.bits() < Bits::whole(14)));
         let little = joined(&Mqtt, b"0\x05hello", b"\x20\x02ok");
         assert!(little.is_none_or(|f| f.bits() < Bits::whole(8)));
         assert!(joined(&Mqtt, b"\xc0\x00\x01", b"\xc0\x00").is_none_or(|f| f.bits() < Bits::whole(14)));

@@ -12,6 +12,8 @@ use super::{Bits, Family, joined, text};
 
 /// Length, number, version 10, a version in text, a filler that is zero: over 60 bits.
 static GREETING: Family = Family { id: "mysql.greeting", cap: Bits::whole(30) };
+/// A login that names a plugin for authentication, some 150 bits; a client alone may be a probe.
+static PLUGIN: Family = Family { id: "mysql.login-plugin", cap: Bits::whole(10) };
 /// Number 1 and 19 or 23 zeros at their place: over 100 bits, but made of zeros.
 static LOGIN: Family = Family { id: "mysql.login", cap: Bits::whole(12) };
 
@@ -59,7 +61,20 @@ impl Dialogue for Mysql {
         // MariaDB uses the last four bytes of the filler.
         match bytes.get(13..32) {
             Some(filler) if filler.iter().all(|&b| b == 0) => {
-                Said::new(&LOGIN, 12, "client logs in with number 1 and a filler of zeros").into()
+                let said = Said::new(&LOGIN, 12, "client logs in with number 1 and a filler of zeros");
+                let length = (header & 0xff_ffff) as usize;
+                let login = bytes.get(32..bytes.len().min(4 + length)).unwrap_or_default();
+                let plugins = [
+                    &b"mysql_native_password\0"[..],
+                    b"caching_sha2_password\0",
+                    b"sha256_password\0",
+                    b"mysql_clear_password\0",
+                ];
+                match plugins.iter().any(|plugin| memchr::memmem::find(login, plugin).is_some()) {
+                    true => said.and(&PLUGIN, 10, 32, "the login names a plugin for authentication"),
+                    false => said.unfinished(bytes.len() < 4 + length),
+                }
+                .into()
             }
             None => Opening::Short,
             _ => Opening::Foreign,
@@ -76,7 +91,16 @@ impl Dialogue for Mysql {
         match kind {
             10 => {
                 let Some(end) = rest.iter().take(96).position(|&b| b == 0) else {
-                    return if rest.len() < 96 { Opening::Short } else { Opening::Foreign };
+                    return match rest {
+                        // Cut by the snaplen, perhaps: numbers and dots, at least three of them.
+                        [b'1'..=b'9', ..] if rest.len() < 96 && is_version(rest) => {
+                            Said::new(&GREETING, 16, "server greets with protocol 10 and a version")
+                                .unfinished(true)
+                                .into()
+                        }
+                        _ if rest.len() < 96 => Opening::Short,
+                        _ => Opening::Foreign,
+                    };
                 };
                 let version = rest.get(..end).unwrap_or_default();
                 let sane = version.first().is_some_and(u8::is_ascii_digit)
@@ -88,6 +112,11 @@ impl Dialogue for Mysql {
                         .detail("server", Some(version))
                         .into(),
                     Some(_) => Opening::Foreign,
+                    None if is_version(version) => {
+                        Said::new(&GREETING, 18, "server greets with protocol 10 and its version")
+                            .unfinished(true)
+                            .into()
+                    }
                     None => Opening::Short,
                 }
             }
@@ -111,6 +140,17 @@ impl Dialogue for Mysql {
         let measure = if role == Role::Client { command } else { response };
         joined::opening(joined::heaviest(bytes, 5, measure), &PACKETS, role)
     }
+}
+
+/// Whether a text begins with three numbers between dots: with length, number and kind before them over 60 bits.
+fn is_version(text: &[u8]) -> bool {
+    let mut parts = text.splitn(3, |&b| b == b'.');
+    let number =
+        |part: Option<&[u8]>| part.is_some_and(|p| (1..=3).contains(&p.len()) && p.iter().all(u8::is_ascii_digit));
+    number(parts.next())
+        && number(parts.next())
+        && parts.next().and_then(<[u8]>::first).is_some_and(u8::is_ascii_digit)
+        && text.iter().all(u8::is_ascii_graphic)
 }
 
 /// A packet's number, its length on the wire, and what is visible of its content.
@@ -170,6 +210,12 @@ mod tests {
         assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(42), "8.0.36"));
         assert!(excluded(&Mysql, b"", b"220 hello\r\n"));
         assert!(!excluded(&Mysql, b"", &server[..20]));
+        assert_eq!(found(&Mysql, b"", &server[..14]).unwrap().bits(), Bits::whole(18));
+        assert_eq!(found(&Mysql, b"", &server[..10]).unwrap().bits(), Bits::whole(16));
+        assert!(found(&Mysql, b"", &server[..8]).is_none());
+        client[0] = 60;
+        client.extend(b"joe\0\x00mysql_native_password\0");
+        assert_eq!(found(&Mysql, &client, b"").unwrap().bits(), Bits::whole(22));
     }
     #[test]
     fn packets_chain_when_joined_in_the_middle() {

@@ -1,6 +1,7 @@
 //! rsync's daemon protocol (873): each side begins with "@RSYNCD: " and a version (rsync's csprotocol.txt).
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
+use super::joined::Joined;
 use super::{Bits, Family, text};
 
 /// Nine fixed bytes and a digit. From a client alone it may be a probe.
@@ -22,6 +23,16 @@ impl Dialogue for Rsync {
 
     fn server(&self, bytes: &[u8], _client: &[u8]) -> Opening {
         greeting(bytes, Role::Server, 32)
+    }
+
+    /// Behind a list of modules or before a transfer the server says so in a line of the same form.
+    fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
+        let later =
+            |segment: &[u8]| [&b"@RSYNCD: OK\n"[..], b"@RSYNCD: EXIT\n"].iter().any(|line| segment.starts_with(line));
+        match role == Role::Server && bytes.segments().any(later) {
+            true => Said::new(&SIDES[1], 24, "a segment begins with a line of the rsync daemon's protocol").into(),
+            false => Opening::Neutral,
+        }
     }
 }
 

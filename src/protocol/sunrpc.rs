@@ -1,6 +1,7 @@
 //! ONC RPC over TCP and UDP, on which NFS and the port mapper run (RFC 5531).
 
 use super::dialogue::{self, Dialogue, Opening, Said};
+use super::framing::be32;
 use super::{Assessment, Bits, Evidence, Family, Finding, Protocol};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
@@ -10,6 +11,9 @@ use crate::wire::sunrpc::Message;
 static CALL: Family = Family { id: "sunrpc.call", cap: Bits::whole(24) };
 /// A reply: two fixed words and small numbers, but those are zeros and ones.
 static REPLY: Family = Family { id: "sunrpc.reply", cap: Bits::whole(10) };
+/// Replies of a server alone: another one stands where the record mark leads, 60 bits; over UDP its transaction ID is one
+/// above the last, 32 bits.
+static FURTHER: Family = Family { id: "sunrpc.further-replies", cap: Bits::whole(8) };
 /// The reply bears the call's transaction ID, 32 bits that mostly start at random.
 static ECHO: Family = Family { id: "sunrpc.xid-echo", cap: Bits::whole(18) };
 
@@ -63,6 +67,10 @@ impl Dialogue for OverTcp {
                     Some(Message::Call { xid: asked, .. }) if asked == xid => {
                         said.and(&ECHO, 18, 4, "the reply bears the call's transaction ID").into()
                     }
+                    _ if client.is_empty() => match further(bytes) {
+                        0 => said.unfinished(true).into(),
+                        n => said.and(&FURTHER, 4 * n, 4, "more replies, each behind its record mark").into(),
+                    },
                     _ => said.into(),
                 }
             }
@@ -70,6 +78,16 @@ impl Dialogue for OverTcp {
             _ => Opening::Foreign,
         }
     }
+}
+
+/// How many replies follow the first record, each where the record mark of the one before leads.
+fn further(bytes: &[u8]) -> i32 {
+    let next = |bytes: &mut &[u8]| {
+        *bytes = bytes.get(4 + (be32(bytes, 0)? & 0x7fff_ffff) as usize..)?;
+        matches!(Message::marked(bytes), Some(Message::Reply { .. })).then_some(())
+    };
+    let mut rest = bytes;
+    std::iter::from_fn(|| next(&mut rest)).take(8).count() as i32
 }
 
 /// A record mark has its top bit set, but for the first fragments of long records, and a moderate length.
@@ -82,6 +100,7 @@ fn short(bytes: &[u8]) -> Opening {
 fn over_udp(head: &Head<'_>) -> Assessment {
     let mut calls: Vec<(u32, Dir)> = Vec::new();
     let mut finding = Finding::default();
+    let mut last: [Option<u32>; 2] = [None; 2];
     let mut item = |family: &'static Family, bits: i32, frame: u64, text: &'static str| match finding
         .evidence
         .iter_mut()
@@ -104,6 +123,10 @@ fn over_udp(head: &Head<'_>) -> Assessment {
             }
             Some(Message::Reply { xid }) => {
                 item(&REPLY, 10, datagram.frame, "reply by ONC RPC");
+                let before = datagram.dir.of_mut(&mut last).replace(xid);
+                if before.is_some_and(|before| before.wrapping_add(1) == xid) {
+                    item(&FURTHER, 6, datagram.frame, "a reply has the transaction ID behind the last one's");
+                }
                 if calls.contains(&(xid, datagram.dir.other())) {
                     item(&ECHO, 18, datagram.frame, "the reply bears the call's transaction ID");
                 }
@@ -154,6 +177,9 @@ mod tests {
         let call = words(&[0x8000_0028, 0x1234_5678, 0, 2, 100_003, 4, 0, 0, 0, 0, 0]);
         let finding = found(&Sunrpc, &call, &words(&[0x8000_0018, 0x1234_5678, 1, 0, 0, 0, 0])).unwrap();
         assert_eq!((finding.bits(), finding.details[0].1.as_str()), (Bits::whole(52), "nfs version 4"));
+        let reply = words(&[0x8000_0018, 0x1234_5678, 1, 0, 0, 0, 0]);
+        assert_eq!(found(&Sunrpc, b"", &reply.repeat(2)).unwrap().bits(), Bits::whole(14));
+        assert!(found(&Sunrpc, b"", &reply).is_none());
     }
 
     #[test]

@@ -104,14 +104,20 @@ fn opening(bytes: &[u8], kind: u8) -> Result<Handshake<'_>, Opening> {
     if (*first, *major) != (22, 3) {
         return Err(Opening::Foreign);
     }
-    if bytes.len() < Record::HEADER + 6 {
+    if bytes.len() < Record::HEADER + if kind == 1 { 4 } else { 6 } {
         return Err(Opening::Short);
     }
     let record = Record::new(bytes).ok_or(Opening::Foreign)?;
     let handshake = Handshake::new(record.fragment).ok_or(Opening::Foreign)?;
+    let version = match (handshake.body, kind) {
+        ([3, 0..=4, ..], _) | ([0x7f, 0..=31, ..], 2) => true,
+        // Cut by the snaplen in front of it: the lengths must agree instead.
+        ([] | [3], 1) => record.length == handshake.length + 4,
+        _ => false,
+    };
     let sane = handshake.kind == kind
         && (38..=0xffff).contains(&handshake.length)
-        && matches!((handshake.body, kind), ([3, 0..=4, ..], _) | ([0x7f, 0..=31, ..], 2))
+        && version
         // A hello shares its record only with messages of the same flight, and is split only if it is long.
         && (record.length <= handshake.length + 4 || kind == 2);
     if sane { Ok(handshake) } else { Err(Opening::Foreign) }

@@ -46,6 +46,7 @@ pub mod quic;
 pub mod quic_initial;
 pub mod radius;
 pub mod rtcp;
+pub mod rtmp;
 pub mod rtp;
 pub mod rtsp;
 pub mod sdp;

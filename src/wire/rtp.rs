@@ -25,6 +25,8 @@ pub struct Rtp {
     pub timestamp: u32,
     /// Who sends: chosen at random.
     pub ssrc: u32,
+    /// The profile of the header extension, if there is one.
+    pub profile: Option<u16>,
     /// Length of the payload in bytes, padding and any authentication tag included.
     pub payload_len: usize,
 }
@@ -41,7 +43,9 @@ impl Rtp {
         }
         let (sequence, timestamp, ssrc) = (c.be16()?, c.be32()?, c.be32()?);
         let mut header = 12 + 4 * usize::from(first & 15);
+        let mut profile = None;
         if first & 0x10 != 0 {
+            profile = bytes.get(header..).and_then(|b| b.first_chunk()).map(|b| u16::from_be_bytes(*b));
             let words = bytes.get(header + 2..).and_then(|b| b.first_chunk()).map(|b| u16::from_be_bytes(*b))?;
             header += 4 + 4 * usize::from(words);
         }
@@ -51,7 +55,7 @@ impl Rtp {
         if padding.is_some_and(|&n| n == 0 || usize::from(n) > payload_len) {
             return None;
         }
-        Some(Self { payload_type, sequence, timestamp, ssrc, payload_len })
+        Some(Self { payload_type, sequence, timestamp, ssrc, profile, payload_len })
     }
 
     /// The clock rate of a payload type with a fixed meaning (RFC 3551 section 6), in Hz.
