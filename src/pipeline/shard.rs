@@ -8,6 +8,7 @@ mod slot;
 use super::ended::{Change, Ended};
 use super::undecided::Progress;
 use super::{End, Options, Wanted, merge};
+use crate::flow::head::WHOLE_BYTES;
 use crate::flow::{FlowKey, Table};
 use crate::packet::{Packet, Time, Transport};
 use crate::protocol::Band;
@@ -210,6 +211,10 @@ impl<'a> Shard<'a> {
         }
         let dir = slot.flow.dir(from_low);
         let overlooked = self.ending != End::NotYet && !matches!(slot.stage, Stage::Closed(_));
+        if matches!(slot.stage, Stage::Waiting(_)) && packet.wire_len > 0 && !overlooked {
+            // Before the packet is counted: what is counted is that payload.
+            self.heads.open(slot);
+        }
         slot.flow.count(packet, dir, if overlooked { 0 } else { payload.len() });
         if packet.wire_len == 0 || overlooked {
             return;
@@ -221,7 +226,11 @@ impl<'a> Shard<'a> {
             return;
         }
         if matches!(slot.stage, Stage::Silent) {
-            self.heads.open(place, slot);
+            self.heads.note(place, slot);
+            if packet.tcp.is_none() && packet.frame == slot.flow.first_frame && payload.len() <= WHOLE_BYTES {
+                return self.heads.wait(slot, payload);
+            }
+            self.heads.open(slot);
         }
         let Stage::Open(undecided) = &mut slot.stage else { return };
         let band = undecided.band();

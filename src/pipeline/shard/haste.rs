@@ -50,6 +50,11 @@ impl Heads<'_> {
     pub(super) fn give_up(&mut self, slot: &mut Slot, late: bool) -> bool {
         match std::mem::replace(&mut slot.stage, Stage::Silent) {
             Stage::Silent => slot.flow.bytes != [0, 0],
+            Stage::Waiting(payload) => {
+                self.memory = self.memory.saturating_sub(payload.len());
+                slot.flow.overlook();
+                true
+            }
             Stage::Open(undecided) if late => {
                 slot.flow.overlook();
                 // The process is about to end.

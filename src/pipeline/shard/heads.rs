@@ -1,7 +1,7 @@
 //! The heads of a worker's undecided flows, and the memory they may hold.
 
 use super::slot::{Closed, Slot, Stage};
-use crate::flow::{Dir, FlowKey, Table};
+use crate::flow::{Dir, Flow, FlowKey, Table};
 use crate::packet::Time;
 use crate::pipeline::Options;
 use crate::pipeline::claimed::Claimed;
@@ -51,8 +51,14 @@ impl<'a> Heads<'a> {
         }
     }
 
-    /// A head for the flow at `place`, whose first payload came.
-    pub(super) fn open(&mut self, place: usize, slot: &mut Slot) {
+    /// Keeps the payload of the flow's first packet until there is more.
+    pub(super) fn wait(&mut self, slot: &mut Slot, payload: &[u8]) {
+        self.memory += payload.len();
+        slot.stage = Stage::Waiting(payload.into());
+    }
+
+    /// A head for a flow, with what waited for it.
+    pub(super) fn open(&mut self, slot: &mut Slot) {
         let transport = slot.flow.key.transport;
         let mut undecided = match self.spare.pop() {
             Some(mut spare) => {
@@ -66,9 +72,13 @@ impl<'a> Heads<'a> {
                 undecided.open(dir, sequence);
             }
         }
+        if let Stage::Waiting(payload) = &slot.stage {
+            self.memory = self.memory.saturating_sub(payload.len());
+            let Flow { first_frame, first, bytes: [len, _], .. } = slot.flow;
+            undecided.datagram(first_frame, first, Dir::Originator, len as usize, payload);
+        }
         self.account(&mut undecided);
         slot.stage = Stage::Open(undecided);
-        self.note(place, slot);
     }
 
     /// Notes that an open flow lies at `place`.
@@ -100,6 +110,9 @@ impl<'a> Heads<'a> {
 
     /// Concludes what an open flow is by what was seen, and takes its head back.
     pub(super) fn conclude(&mut self, slot: &mut Slot, ended: bool) {
+        if let Stage::Waiting(_) = slot.stage {
+            self.open(slot);
+        }
         let Stage::Open(undecided) = &mut slot.stage else { return };
         undecided.look(ended);
         slot.overhear();

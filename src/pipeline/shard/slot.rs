@@ -22,6 +22,8 @@ pub(super) struct Slot {
 pub(super) enum Stage {
     /// No payload yet.
     Silent,
+    /// The first packet of a UDP flow, and no payload since. Nobody is asked before the next, so that this is all it costs.
+    Waiting(Box<[u8]>),
     /// Recognisers are being asked.
     Open(Box<Undecided>),
     /// Decided or given up: nobody is asked any more.
@@ -80,6 +82,7 @@ impl Slot {
     #[inline]
     pub(super) fn touch_head(&self) -> u64 {
         match &self.stage {
+            Stage::Waiting(payload) => payload.first().copied().map_or(0, u64::from),
             Stage::Open(undecided) => undecided.touch(),
             _ => 0,
         }
@@ -95,7 +98,7 @@ impl Slot {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open(_))
+        matches!(self.stage, Stage::Waiting(_) | Stage::Open(_))
     }
 
     /// Once the flow is called something that announces ports: reads what the payloads announce that were kept until then.
