@@ -70,7 +70,19 @@ def network():
     talk('radmin/greeting.pcap', 4899, bytes.fromhex('01000000010000000808'), bytes.fromhex('010000002500000212080200000a') + bytes(32))
 
 
+def charging():
+    """Charging records over TCP, a connection of its own; the second request is in two segments with an echo behind it."""
+    prime = lambda kind, n, *elements: struct.pack('!BBHH', 0x2e, kind, sum(map(len, elements)), n) + b''.join(elements)
+    tlv = lambda kind, value: bytes([kind]) + struct.pack('!H', len(value)) + value
+    record = lambda n: b'\xbf\x4f' + struct.pack('!B', 120) + bytes([0x80, 118]) + bytes((n + i) % 251 for i in range(118))
+    records = lambda *all: b'\x7e\1' + tlv(252, struct.pack('!BBH', len(all), 1, 0x1c06) + b''.join(struct.pack('!H', len(r)) + r for r in all))
+    done = lambda n: b'\1\x80' + tlv(253, struct.pack('!H', n))
+    talk('gtp-prime/records-tcp.pcap', 3386, prime(4, 1, tlv(251, A)), prime(5, 1), prime(240, 2, records(record(1))), prime(241, 2, done(2)),
+         prime(240, 3, records(*(record(n) for n in range(14)))) + prime(1, 4), prime(241, 3, done(3)) + prime(2, 4, b'\x0e\7'))
+
+
 if __name__ == '__main__':
     seeds()
     text()
     network()
+    charging()

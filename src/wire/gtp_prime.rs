@@ -23,19 +23,19 @@ pub struct GtpPrime {
 const REQUESTS: [u8; 4] = [1, 4, 6, 240];
 
 impl GtpPrime {
+    /// Length of the common header in bytes.
+    pub const HEADER: usize = 6;
+
     /// Reads a datagram of `len` bytes of which `bytes` is visible. Of elements that are cut off what is visible counts.
     pub fn new(bytes: &[u8], len: usize) -> Option<Self> {
         let mut c = Cursor::new(bytes);
-        let (flags, kind, length, sequence) = (c.u8()?, c.u8()?, usize::from(c.be16()?), c.be16()?);
-        let header = match flags {
-            0x0e => 20,
-            0x0f | 0x2e | 0x4e => 6,
-            _ => return None,
-        };
-        if header + length != len || !(kind == 3 || REQUESTS.iter().any(|r| kind == *r || kind == r + 1)) {
+        let (flags, kind, _length, sequence) = (c.u8()?, c.u8()?, c.be16()?, c.be16()?);
+        if Self::measure(bytes)? != len {
             return None;
         }
-        c.take(header - 6)?;
+        if flags == 0x0e {
+            c.take(14)?;
+        }
         let mut message = Self { kind, sequence, elements: 0, records: false };
         while !c.is_empty() {
             match element(&mut c) {
@@ -47,6 +47,18 @@ impl GtpPrime {
         }
         // Only echoes, "version not supported" and "node alive" may do without.
         (message.elements > 0 || bytes.len() < len || matches!(kind, 1..=3 | 5)).then_some(message)
+    }
+
+    /// Length on the wire of the message at the start of a stream, if one can begin there; [`Self::HEADER`] bytes are enough.
+    pub fn measure(bytes: &[u8]) -> Option<usize> {
+        let &[flags, kind, high, low, ..] = bytes else { return None };
+        let header = match flags {
+            0x0e => 20,
+            0x0f | 0x2e | 0x4e => Self::HEADER,
+            _ => return None,
+        };
+        let known = kind == 3 || REQUESTS.iter().any(|r| kind == *r || kind == r + 1);
+        known.then_some(header + usize::from(u16::from_be_bytes([high, low])))
     }
 
     /// Whether `reply` answers this message.
