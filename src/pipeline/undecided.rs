@@ -206,7 +206,8 @@ impl Undecided {
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
-            concerned = concerned.both(&ask::beside(certain));
+            let wanted = ask::beside(certain).union(&std::iter::once(certain).collect());
+            (found, concerned) = (found.both(&wanted), concerned.both(&wanted));
         }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
         self.asked = concerned.union(&found);
