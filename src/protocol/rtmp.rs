@@ -225,22 +225,20 @@ fn refuse(bytes: &[u8]) -> Opening {
     if bytes.first() == Some(&3) && bytes.len() <= BLOCK { Opening::Short } else { Opening::Foreign }
 }
 
-/// Bits for the version and the first block.
+/// Bits for the version and the first block; the cheaper tests first.
 fn block(bytes: &[u8]) -> Option<i32> {
-    let (&[_, _, _, _, _, z0, z1, z2, z3], _) = bytes.get(..=BLOCK)?.split_first_chunk()?;
-    let tpkt = |length: usize| length >= 4 && bytes.get(length..length + 2) == Some(&[3, 0]);
-    if !plain(bytes) || bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt) {
-        return None;
-    }
-    let random = bytes.get(9..=BLOCK).unwrap_or_default();
-    match [z0, z1, z2, z3] {
+    let (&[_, _, _, _, _, z0, z1, z2, z3], random) = bytes.get(..=BLOCK)?.split_first_chunk()?;
+    let bits = match [z0, z1, z2, z3] {
         // The random bytes may be any, but such of few values, as zeros and small numbers, prove nothing.
-        [0, 0, 0, 0] if values(random) < 32 => Some(9),
-        [0, 0, 0, 0] => Some(16),
+        [0, 0, 0, 0] if values(random) < 32 => 9,
+        [0, 0, 0, 0] => 16,
         // A version such as 128.0.7.2 or 9.0.124.2.
-        [9..=128, 0, _, 0..=16] => Some(12),
-        _ => None,
-    }
+        [9..=128, 0, _, 0..=16] => 12,
+        _ => return None,
+    };
+    let tpkt = |length: usize| length >= 4 && bytes.get(length..length + 2) == Some(&[3, 0]);
+    let is_tpkt = bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt);
+    (plain(bytes) && !is_tpkt).then_some(bits)
 }
 
 /// How many different bytes there are.

@@ -26,6 +26,11 @@ pub struct Messages {
 impl Messages {
     /// Reads messages that follow each other from the first byte to the last.
     pub fn new(bytes: &[u8]) -> Option<Self> {
+        // The cheap test first: it is asked of every segment. The first header says length and type.
+        let [first, _, _, _, _, _, _, kind, ..] = bytes else { return None };
+        if first >> 6 > 1 || first & 63 < 2 || !matches!(kind, 1..=6 | 8 | 9 | 15 | 17 | 18 | 20) {
+            return None;
+        }
         let all = CHUNK_SIZES.iter().filter_map(|size| read(bytes, *size));
         all.max_by_key(|messages| (messages.typed, messages.short))
     }
