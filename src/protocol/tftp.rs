@@ -57,9 +57,12 @@ impl Protocol for Tftp {
         if let Some((hit, file)) = request {
             let text = "a request with a file name, a transfer mode and pairs of options that fill it";
             let requests = reading.frames(|p| matches!(p, Packet::Request { .. }));
-            finding.evidence.push(item(&REQUEST, 21 + requests.len() as i32, requests, text));
+            // Without a name nine bytes are left, all of them fixed but for the mode.
+            let bits = if file.is_empty() { 16 } else { 21 + requests.len() as i32 };
+            finding.evidence.push(item(&REQUEST, bits, requests, text));
             finding.server = Some(hit.datagram.dir.other());
-            finding.details.push(("file", String::from_utf8_lossy(file).into_owned()));
+            let named = (!file.is_empty()).then(|| ("file", String::from_utf8_lossy(file).into_owned()));
+            finding.details.extend(named);
         }
         // Neighbours in time: data, then its acknowledgement from the other side.
         let pairs =

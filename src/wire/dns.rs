@@ -48,11 +48,11 @@ pub struct Message<'a> {
     kind: u16,
     class: u16,
     top_bit: bool,
-    part: bool,
+    part: Option<Dialect>,
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message of `len` bytes of which `bytes` is visible. All questions must be visible, or some of the only one of a
+    /// Reads a message of `len` bytes of which `bytes` is visible. All questions must be visible, or some of the first name of a
     /// [part](Self::is_part); when the whole message is, its records must end with it.
     pub fn new(bytes: &'a [u8], len: usize) -> Option<Self> {
         let mut c = Cursor::new(bytes);
@@ -80,9 +80,9 @@ impl<'a> Message<'a> {
             return None;
         }
         let mut message =
-            Self { bytes, id, flags, counts, question: &[], kind: 0, class: 1, top_bit: false, part: false };
-        if let Some(question) = message.cut_question(len) {
-            return Some(Self { question, part: true, ..message });
+            Self { bytes, id, flags, counts, question: &[], kind: 0, class: 1, top_bit: false, part: None };
+        if let Some((question, dialect)) = message.cut_name(len) {
+            return Some(Self { question, part: Some(dialect), ..message });
         }
         for n in 0..questions {
             let name = skip_name(bytes, &mut c)?;
@@ -106,32 +106,40 @@ impl<'a> Message<'a> {
         (!whole || c.is_empty()).then_some(message)
     }
 
-    /// What is visible of the only question, where the message is cut off in it: some of a host's name. The flags are those
-    /// of DNS and of no other dialect, that recursion is desired.
-    fn cut_question(&self, len: usize) -> Option<&'a [u8]> {
+    /// What is visible of the first name, where the message is cut off in it or in the type and class behind, and whose
+    /// message it is. DNS: the only question, for a host, and recursion is desired, as in no other dialect. mDNS: no ID, no
+    /// other flags than a response's, and a label of a service or of the domain "local".
+    fn cut_name(&self, len: usize) -> Option<(&'a [u8], Dialect)> {
         let [questions, answers, authority, additional] = self.counts;
         let query = self.flags & 0xfecf == 0 && answers == 0 && authority == 0 && additional <= 2;
         let response = self.flags & 0xf900 == 0x8100;
-        if self.bytes.len() == len || questions != 1 || self.id == 0 || self.flags & 0x0100 == 0 || !(query || response)
-        {
-            return None;
-        }
+        let dialect = match self.flags {
+            0 | 0x8400 if self.id == 0 => Dialect::Mdns,
+            flags if flags & 0x0100 != 0 && self.id != 0 && questions == 1 && (query || response) => Dialect::Dns,
+            _ => return None,
+        };
         let visible = self.bytes.get(HEADER_LEN..)?;
         // What NetBIOS encodes has 32 letters.
-        if visible.len() < SOME_NAME || visible.first() == Some(&32) {
+        if self.bytes.len() == len || visible.len() < SOME_NAME || visible.first() == Some(&32) {
             return None;
         }
-        let mut rest = visible;
+        let (mut rest, mut local) = (visible, false);
         while let Some((&n, after)) = rest.split_first().filter(|(n, _)| **n > 0) {
             let label = after.get(..usize::from(n).min(after.len()))?;
-            if n > 63 || !label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            let legal = |b: &u8| match dialect {
+                Dialect::Mdns => !b.is_ascii_control(),
+                _ => b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'),
+            };
+            if n > 63 || !label.iter().all(legal) {
                 return None;
             }
+            local |= label.starts_with(b"_") || label == b"local";
             rest = after.get(label.len()..)?;
         }
         // Behind the end of the name stand type and class, of which one is cut off.
         let name = visible.len() - rest.len();
-        (rest.len() < 5 && name >= SOME_NAME).then(|| visible.get(..name))?
+        let is_cut = rest.len() < 5 && name >= SOME_NAME && (local || dialect == Dialect::Dns);
+        Some((visible.get(..name).filter(|_| is_cut)?, dialect))
     }
 
     fn skip_record(&mut self, c: &mut Cursor<'a>) -> Option<()> {
@@ -151,9 +159,9 @@ impl<'a> Message<'a> {
         Some(())
     }
 
-    /// Whether the only question is cut off, so that its type is not known.
+    /// Whether the first name is cut off, so that its type is not known.
     pub fn is_part(&self) -> bool {
-        self.part
+        self.part.is_some()
     }
 
     /// Transaction identifier.
@@ -179,7 +187,7 @@ impl<'a> Message<'a> {
     /// Whether `reply` answers this query: same ID, and the same question if it repeats one.
     pub fn is_answered_by(&self, reply: &Self) -> bool {
         let seen = self.question.len().min(reply.question.len());
-        let same_question = match self.part || reply.part {
+        let same_question = match self.is_part() || reply.is_part() {
             true => self.question.get(..seen) == reply.question.get(..seen) && seen >= SOME_NAME,
             false => self.question.eq_ignore_ascii_case(reply.question) && self.kind == reply.kind,
         };
@@ -212,8 +220,8 @@ impl<'a> Message<'a> {
 
     /// Which protocol of the family this is over TCP, over which LLMNR asks for the name of an address (RFC 4795 section 2.4).
     pub fn dialect_over_tcp(&self) -> Dialect {
-        if self.part {
-            return Dialect::Dns;
+        if let Some(dialect) = self.part {
+            return dialect;
         }
         let (count, first, last) = self.labels();
         let response = self.is_response();
@@ -325,6 +333,10 @@ mod tests {
         let mut local = QUERY[..24].to_vec();
         local[2] = 0;
         assert!(Message::new(&local, QUERY.len()).is_none(), "LLMNR asks so as well");
+        let service = b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x0b_googlecast\x04_tc";
+        let service = Message::new(service, 200).unwrap();
+        assert_eq!((service.dialect(), service.is_part()), (Dialect::Mdns, true));
+        assert!(Message::new(b"\0\0\x84\0\0\0\0\x01\0\0\0\0\x0bgooglecast1\x04tc", 200).is_none());
         local[2..].fill(1);
         assert!(Message::new(&local, QUERY.len()).is_none());
     }

@@ -80,7 +80,13 @@ impl Ntp {
     }
 
     /// How many of the four timestamps are set and lie within a day of each other, after 1968; 0 if one that is set does not.
+    /// Origin and receive time are of the last exchange, which may be long ago: as a pair of their own they count as one.
     pub fn agreeing(&self) -> usize {
+        let pair = |a: u64, b: u64| a >> 63 == 1 && b >> 63 == 1 && (a >> 32).abs_diff(b >> 32) < 86_400;
+        let asks = matches!(self.mode, Mode::Client | Mode::Symmetric) && self.receive < self.transmit;
+        if asks && pair(self.origin, self.receive) && pair(self.reference, self.transmit) {
+            return if pair(self.receive, self.transmit) { 4 } else { 3 };
+        }
         let set = [self.reference, self.origin, self.receive, self.transmit].into_iter().filter(|t| *t != 0);
         let seconds: Vec<u64> = set.map(|t| t >> 32).collect();
         let (first, last) = (seconds.iter().min().copied(), seconds.iter().max().copied());
@@ -191,6 +197,12 @@ mod tests {
         packet[16..24].copy_from_slice(&at(1));
         packet[40..].copy_from_slice(&at(9));
         assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 2);
+        // The last exchange was eight days before.
+        packet[24..32].copy_from_slice(&[0xd9, 0x44, 0x57, 5, 0, 0, 0, 0]);
+        packet[32..40].copy_from_slice(&[0xd9, 0x44, 0x57, 6, 0, 0, 0, 0]);
+        assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 3);
+        packet[32..40].fill(0);
+        assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 0);
         packet[24] = 7;
         assert_eq!(Ntp::new(&packet, 48).unwrap().agreeing(), 0);
     }

@@ -50,7 +50,8 @@ impl<'a> Stun<'a> {
         let transaction: [u8; 16] = c.array()?;
         let cookie = transaction.starts_with(&COOKIE.to_be_bytes());
         let message = Self { kind, cookie, transaction, attributes: c.rest() };
-        let legal = kind < 0x4000 && usize::from(length) + 20 == len && length % 4 == 0;
+        // Some old clients of TURN leave out the padding of the last attribute.
+        let legal = kind < 0x4000 && usize::from(length) + 20 == len && (length % 4 == 0 || cookie);
         // RFC 3489 had methods 1 (Binding) and 2 (Shared Secret), and no class for indications.
         let classic = matches!(kind, 1 | 2 | 0x101 | 0x102 | 0x111 | 0x112);
         if !legal || !(cookie || classic) || !message.attributes_hold(bytes.len() == len) {
@@ -64,6 +65,9 @@ impl<'a> Stun<'a> {
         while !c.is_empty() {
             let (Some(_), Some(length)) = (c.be16(), c.be16()) else { return !whole };
             // RFC 3489 did not pad; its attributes have multiples of four by nature.
+            if whole && self.cookie && c.rest().len() == usize::from(length) {
+                return true;
+            }
             if c.take(usize::from(length).next_multiple_of(4)).is_none() {
                 return !whole;
             }
@@ -161,6 +165,11 @@ mod tests {
             assert!(Stun::new(&REQUEST[..cut], cut).is_none());
         }
         assert!(Stun::new(&REQUEST[..20], REQUEST.len()).is_some());
+        let mut unpadded = REQUEST[..REQUEST.len() - 1].to_vec();
+        unpadded[3] = 7;
+        assert!(Stun::new(&unpadded, unpadded.len()).is_some_and(|m| m.attribute(0x8022) == Some(b"abc")));
+        unpadded[4] = 0;
+        assert!(Stun::new(&unpadded, unpadded.len()).is_none(), "without the cookie");
     }
 
     #[test]

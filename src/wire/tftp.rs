@@ -15,7 +15,7 @@ use super::cursor::Cursor;
 pub enum Tftp<'a> {
     /// Wants to read or write a file.
     Request {
-        /// Its name.
+        /// Its name; some clients ask for none.
         file: &'a [u8],
     },
     /// A block of the file.
@@ -58,8 +58,12 @@ impl<'a> Tftp<'a> {
         let mut c = Cursor::new(bytes);
         match c.be16()? {
             1 | 2 => {
-                let file = text(&mut c).filter(|f| !f.is_empty())?;
+                let file = text(&mut c)?;
                 let mode = text(&mut c)?;
+                // Without a name there are no options either.
+                if file.is_empty() && !c.is_empty() {
+                    return None;
+                }
                 let known =
                     [&b"octet"[..], b"netascii", b"mail", b"binary"].iter().any(|m| m.eq_ignore_ascii_case(mode));
                 (known && pairs(&mut c)).then_some(Self::Request { file })
@@ -83,6 +87,8 @@ mod tests {
         assert_eq!(read(b"\0\x01boot.img\0octet\0blksize\x001428\0"), Some(Tftp::Request { file: b"boot.img" }));
         assert_eq!(read(b"\0\x01boot.img\0octet\0blksize\x001428"), None);
         assert_eq!(read(b"\0\x01boot.img\0ascii\0"), None);
+        assert_eq!(read(b"\0\x01\0octet\0"), Some(Tftp::Request { file: b"" }));
+        assert_eq!(read(b"\0\x01\0\0\0octet\0"), None);
         assert_eq!(read(b"\0\x03\0\x01abc"), Some(Tftp::Data { block: 1 }));
         assert_eq!(read(b"\0\x04\0\x01"), Some(Tftp::Ack { block: 1 }));
         assert_eq!(read(b"\0\x04\0\x01x"), None);
