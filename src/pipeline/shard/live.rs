@@ -55,6 +55,8 @@ impl<'a> Shard<'a> {
             let Some(slot) = self.table.get_mut(place) else { continue };
             let flow = &slot.flow;
             let silent = now.since(flow.last);
+            // Who was silent so long at the last sweep was asked about then.
+            let waits = silent >= WAIT && self.swept.since(flow.last) < WAIT;
             let idle = if flow.key.transport == Transport::Udp { self.udp_idle } else { self.tcp_idle };
             if silent > idle || (flow.is_closed() && silent > LINGER) {
                 let Some(slot) = self.table.remove(place) else { continue };
@@ -71,7 +73,7 @@ impl<'a> Shard<'a> {
                 news.push(Change::Counted(flow.clone()));
                 slot.tell();
             }
-            if silent >= WAIT {
+            if waits {
                 self.look(place);
             }
         }
