@@ -103,28 +103,32 @@ pub(super) fn heaviest(
     header: usize,
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
-    search(sent, sent.starts(), SEGMENTS, header, measure)
+    search(sent, sent.starts(), header, measure)
 }
 
-/// The same of a chain that starts anywhere; `places` are those where it may, in order.
+/// The same of a chain that starts anywhere; `places` are those where it may, in order. It weighs less if no segment starts there.
 pub(super) fn heaviest_anywhere(
     sent: &Joined<'_>,
     places: impl Iterator<Item = usize>,
     header: usize,
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
-    search(sent, places, BYTES, header, measure)
+    search(sent, places, header, measure)
 }
 
 fn search(
     sent: &Joined<'_>,
-    starts: impl Iterator<Item = usize>,
-    costs: i32,
+    places: impl Iterator<Item = usize>,
     header: usize,
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
     let from = |offset: usize| {
-        let mut chain = Chain { offset, count: 0, bits: if offset == 0 { 0 } else { -costs } };
+        let costs = match offset {
+            0 => 0,
+            _ if sent.starts().any(|start| start == offset) => SEGMENTS,
+            _ => BYTES,
+        };
+        let mut chain = Chain { offset, count: 0, bits: -costs };
         let mut at = offset;
         while let Some(rest) = sent.visible_from(at).filter(|rest| rest.len() >= header) {
             let (length, bits) = measure(rest)?;
@@ -133,7 +137,7 @@ fn search(
         }
         Some(chain)
     };
-    starts.filter_map(from).max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
+    places.filter_map(from).max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
 }
 
 /// The opening that a chain makes of what `role` sent, with the family of that role. One that does not begin with the first
@@ -165,11 +169,11 @@ mod tests {
         let found = |bytes: &[u8]| {
             let mut buf = StreamBuf::default();
             buf.push(7000, 1, Time(0), bytes.len(), bytes);
-            search(&buf.view().into(), 0..bytes.len(), 4, 1, measure).map(|c| (c.offset, c.count, c.bits))
+            heaviest_anywhere(&buf.view().into(), 0..bytes.len(), 1, measure).map(|c| (c.offset, c.count, c.bits))
         };
         assert_eq!(found(&[2, 9, 1, 3, 9, 9]), Some((0, 3, 24)));
-        assert_eq!(found(&[9, 9, 2, 9, 1, 3, 9]), Some((2, 3, 20)));
-        assert_eq!(found(&[9, 9, 2, 9]), Some((2, 1, 4)));
+        assert_eq!(found(&[9, 9, 2, 9, 1, 3, 9]), Some((2, 3, 24 - BYTES)));
+        assert_eq!(found(&[9, 9, 2, 9]), None);
         assert_eq!(found(&[2, 9, 9]), None);
         assert_eq!(found(&[]), None);
     }
@@ -196,6 +200,6 @@ mod tests {
         let sent = Joined::from(buf.view());
         let place = |c: Chain| (c.offset, c.count, c.bits);
         assert_eq!(heaviest(&sent, 1, measure).map(place), Some((3, 3, 24 - SEGMENTS)));
-        assert_eq!(heaviest_anywhere(&sent, 0..sent.len(), 1, measure).map(place), Some((2, 3, 24 - BYTES)));
+        assert_eq!(heaviest_anywhere(&sent, 0..sent.len(), 1, measure).map(place), Some((3, 3, 24 - SEGMENTS)));
     }
 }

@@ -26,6 +26,9 @@ static RECORDS: [Family; 2] = [
     Family { id: "tls.server-records", cap: Bits::whole(14) },
 ];
 
+/// A record that ends where the side's bytes do has 14 bits more by chance: its length is right.
+const ENDS: i32 = 14;
+
 /// The recogniser.
 pub(super) struct Tls;
 
@@ -89,7 +92,13 @@ impl Dialogue for Tls {
     }
 
     fn joined(&self, bytes: &Joined<'_>, role: Role, _other: &[u8]) -> Opening {
-        let record = |b: &[u8]| matches!(b, [20..=24, 3, ..]).then(|| Some((Record::new(b)?.wire_len(), 8)))?;
+        let record = |b: &[u8]| match b {
+            [20..=24, 3, ..] => {
+                let length = Record::new(b)?.wire_len();
+                Some((length, if length == b.len() { ENDS } else { 8 }))
+            }
+            _ => None,
+        };
         // The major version stands behind the record's type.
         let places = memchr::memchr_iter(3, bytes).filter_map(|at| at.checked_sub(1));
         joined::opening(joined::heaviest_anywhere(bytes, places, Record::HEADER, record), &RECORDS, role)
@@ -263,6 +272,9 @@ mod tests {
         let first = [vec![1, 2, 3], record(30), record(40), record(50)].concat();
         let second = [record(60), record(20)].concat();
         let finding = joined(&Tls, &first, &second).unwrap();
-        assert_eq!((finding.spoke, finding.bits()), ([true, true], Bits::whole(11 + 14)));
+        assert_eq!((finding.spoke, finding.bits()), ([true, true], Bits::whole(14 + 14)));
+        // One record is enough if it fills what there is, and not if something is missing.
+        assert_eq!(joined(&Tls, &record(60), b"").unwrap().bits(), Bits::whole(14));
+        assert!(joined(&Tls, &record(60)[..50], b"").is_none_or(|f| f.bits() < Bits::whole(14)));
     }
 }
