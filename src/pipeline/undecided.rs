@@ -206,7 +206,7 @@ impl Undecided {
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
-            let wanted = ask::beside(certain).union(&std::iter::once(certain).collect());
+            let wanted = ask::beside(certain);
             (found, concerned) = (found.both(&wanted), concerned.both(&wanted));
         }
         self.skipped |= concerned != ProtocolSet::EVERYBODY;
@@ -381,6 +381,18 @@ mod tests {
         assert_eq!(flow.segment(2, Time(0), Dir::Responder, 1, answer.len(), answer), Progress::Done);
         assert!(flow.asked.iter().all(|n| ask::common().contains(n)), "only the common ones are asked");
         assert_eq!(flow.conclude(false, || ProtocolSet::EMPTY).protocol, Some("http"));
+    }
+
+    #[test]
+    fn who_found_something_before_is_not_asked_beside_what_is_certain() {
+        let [certain, along, other] = ["dtls", "stun", "openvpn"].map(|name| crate::protocol::index(name).unwrap());
+        assert!(ask::beside(certain).contains(along) && !ask::beside(certain).contains(other));
+        let mut flow = Undecided::new(Transport::Udp);
+        flow.findings = [certain, along, other].map(|n| (n, Finding::default())).into();
+        flow.certain = Some(certain);
+        flow.datagram(1, Time(0), Dir::Originator, 4, b"abcd");
+        flow.datagram(2, Time(0), Dir::Responder, 4, b"abcd");
+        assert_eq!(flow.asked, [certain, along].into_iter().collect());
     }
 
     #[test]

@@ -59,9 +59,9 @@ pub fn may_read(datagram: &[u8]) -> ProtocolSet {
     })
 }
 
-/// Per recogniser, who may go along with it in one flow.
+/// Per recogniser, who may go along with it in one flow, itself included.
 static BESIDE: LazyLock<Vec<ProtocolSet>> = LazyLock::new(|| {
-    let mut beside = vec![ProtocolSet::EMPTY; ALL.len()];
+    let mut beside: Vec<ProtocolSet> = (0..ALL.len()).map(|n| std::iter::once(n).collect()).collect();
     for (a, b) in COMPANIONS.iter().filter_map(|(a, b)| Some((index(a)?, index(b)?))) {
         beside.get_mut(a).into_iter().for_each(|set| set.insert(b));
         beside.get_mut(b).into_iter().for_each(|set| set.insert(a));
@@ -69,7 +69,7 @@ static BESIDE: LazyLock<Vec<ProtocolSet>> = LazyLock::new(|| {
     beside
 });
 
-/// Who may go along with the recogniser at this place in [`ALL`].
+/// Who may go along with the recogniser at this place in [`ALL`], itself included.
 pub fn beside(place: usize) -> ProtocolSet {
     BESIDE.get(place).copied().unwrap_or_default()
 }

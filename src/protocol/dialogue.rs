@@ -204,7 +204,7 @@ fn converse<D: Dialogue>(protocol: &D, client: Stream<'_>, server: Stream<'_>, s
         [] => Opening::Short,
         _ => match protocol.server(answer, question) {
             Opening::Foreign if !server.start_seen() => {
-                protocol.joined(&Joined::with_lines(server, answer), Role::Server, question)
+                protocol.joined(&Joined::new(server, answer), Role::Server, question)
             }
             opening => opening,
         },
@@ -216,7 +216,7 @@ fn converse<D: Dialogue>(protocol: &D, client: Stream<'_>, server: Stream<'_>, s
         [] => Opening::Short,
         _ => match protocol.client(question) {
             Opening::Foreign if !client.start_seen() => {
-                protocol.joined(&Joined::with_lines(client, question), Role::Client, answer)
+                protocol.joined(&Joined::new(client, question), Role::Client, answer)
             }
             opening => opening,
         },

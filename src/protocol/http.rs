@@ -49,6 +49,13 @@ const METHODS: &[&str] = &[
     "CHECKOUT",
 ];
 
+/// Joined in the middle: a segment begins with a status line or a request line. Over 80 bits, less what the search for the
+/// segment takes; but a message of HTTP may be what another protocol carries.
+static MIDDLE: [Family; 2] = [
+    Family { id: "http.later-request", cap: Bits::whole(16) },
+    Family { id: "http.later-status", cap: Bits::whole(18) },
+];
+
 /// The recogniser.
 pub(super) struct Http;
 
@@ -102,13 +109,6 @@ impl Dialogue for Http {
     }
 }
 
-/// Joined in the middle: a segment begins with a status line or a request line. Over 80 bits, less what the search for the
-/// segment takes; but a message of HTTP may be what another protocol carries.
-static MIDDLE: [Family; 2] = [
-    Family { id: "http.later-request", cap: Bits::whole(16) },
-    Family { id: "http.later-status", cap: Bits::whole(18) },
-];
-
 /// What a segment in the middle of a connection begins with: a request line, whole or long enough, or a status line.
 fn begins_message(segment: &[u8], role: Role) -> Option<Said> {
     match role {
@@ -121,23 +121,10 @@ fn begins_message(segment: &[u8], role: Role) -> Option<Said> {
             }
             _ => None,
         },
-        Role::Server => match segment {
-            [
-                b'H',
-                b'T',
-                b'T',
-                b'P',
-                b'/',
-                b'1',
-                b'.',
-                b'0' | b'1',
-                b' ',
-                b'1'..=b'5',
-                b'0'..=b'9',
-                b'0'..=b'9',
-                b' ',
-                ..,
-            ] => Some(Said::new(&MIDDLE[1], 18, "a segment begins with a status line")),
+        Role::Server => match segment.strip_prefix(b"HTTP/1.")? {
+            [b'0' | b'1', b' ', b'1'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ', ..] => {
+                Some(Said::new(&MIDDLE[1], 18, "a segment begins with a status line"))
+            }
             _ => None,
         },
     }

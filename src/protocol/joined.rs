@@ -7,11 +7,11 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 /// What the search takes back, where the chain does not begin with the first byte: it tried up to 2^6 segments.
-pub(super) const SEGMENTS: i32 = 6;
+const SEGMENTS: i32 = 6;
 /// The same, where it tried up to 2^13 bytes.
 const BYTES: i32 = 13;
 
-/// What one side of a connection sent that was joined in the middle.
+/// What one side of a connection sent that was joined in the middle: its stream, and its bytes as they are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined<'a> {
     stream: Stream<'a>,
@@ -20,7 +20,7 @@ pub(super) struct Joined<'a> {
 
 impl<'a> From<Stream<'a>> for Joined<'a> {
     fn from(stream: Stream<'a>) -> Self {
-        Self { stream, bytes: stream.bytes() }
+        Self::new(stream, stream.bytes())
     }
 }
 
@@ -33,8 +33,8 @@ impl Deref for Joined<'_> {
 }
 
 impl<'a> Joined<'a> {
-    /// With the [`lines`] of the stream in place of its bytes.
-    pub(super) fn with_lines(stream: Stream<'a>, bytes: &'a [u8]) -> Self {
+    /// `bytes` are the stream's, or its [`lines`].
+    pub(super) fn new(stream: Stream<'a>, bytes: &'a [u8]) -> Self {
         Self { stream, bytes }
     }
 
@@ -88,9 +88,9 @@ pub(super) fn lines(stream: Stream<'_>) -> Cow<'_, [u8]> {
 /// A chain of messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Chain {
-    offset: usize,
-    count: usize,
-    bits: i32,
+    pub(super) offset: usize,
+    pub(super) count: usize,
+    pub(super) bits: i32,
 }
 
 /// The chain that starts with a segment, reaches the end of what is visible without a fault and weighs most, if one weighs
@@ -123,12 +123,7 @@ fn search(
     measure: impl Fn(&[u8]) -> Option<(usize, i32)>,
 ) -> Option<Chain> {
     let from = |offset: usize| {
-        let costs = match offset {
-            0 => 0,
-            _ if sent.starts().any(|start| start == offset) => SEGMENTS,
-            _ => BYTES,
-        };
-        let mut chain = Chain { offset, count: 0, bits: -costs };
+        let mut chain = Chain { offset, count: 0, bits: 0 };
         let mut at = offset;
         while let Some(rest) = sent.visible_from(at).filter(|rest| rest.len() >= header) {
             let (length, bits) = measure(rest)?;
@@ -137,7 +132,26 @@ fn search(
         }
         Some(chain)
     };
-    places.filter_map(from).max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
+    best(sent, places.filter_map(from))
+}
+
+/// The same where a message is not told from the next by its length alone: `read` gives how many messages follow each other from
+/// the start of a segment to the end of the bytes, and what they prove.
+pub(super) fn heaviest_run(sent: &Joined<'_>, read: impl Fn(&[u8]) -> Option<(usize, i32)>) -> Option<Chain> {
+    let starts = sent.starts().take_while(|start| *start < sent.len());
+    let run = |offset: usize| read(sent.get(offset..)?).map(|(count, bits)| Chain { offset, count, bits });
+    best(sent, starts.filter_map(run))
+}
+
+/// The chain that weighs most when the search for its start is taken back.
+fn best(sent: &Joined<'_>, chains: impl Iterator<Item = Chain>) -> Option<Chain> {
+    let costs = |offset: usize| match offset {
+        0 => 0,
+        _ if sent.starts().any(|start| start == offset) => SEGMENTS,
+        _ => BYTES,
+    };
+    let weighed = chains.map(|chain| Chain { bits: chain.bits - costs(chain.offset), ..chain });
+    weighed.max_by_key(|c| (c.bits, std::cmp::Reverse(c.offset))).filter(|c| c.bits > 0)
 }
 
 /// The opening that a chain makes of what `role` sent, with the family of that role. One that does not begin with the first

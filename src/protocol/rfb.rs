@@ -2,7 +2,7 @@
 
 use super::dialogue::{Dialogue, Opening, Role, Said};
 use super::framing::{be16, be32};
-use super::joined::{self, Joined};
+use super::joined::{self, Chain, Joined};
 use super::{Bits, Family, counted};
 
 /// "RFB ddd.ddd" in twelve bytes: over 80 bits. From a client alone it may be a probe.
@@ -41,13 +41,8 @@ impl Dialogue for Rfb {
                 || Said::new(&UPDATE, 8, "a segment begins with an update of the screen that the client asked for");
             return if fits { said().into() } else { Opening::Neutral };
         }
-        let from = |start: usize| {
-            let Messages { count, bits, .. } = messages(bytes.get(start..)?)?;
-            Some((start, count, bits - if start == 0 { 0 } else { joined::SEGMENTS }))
-        };
-        let best = bytes.starts().take_while(|start| *start < bytes.len()).filter_map(from).max_by_key(|best| best.2);
-        match best.filter(|(.., bits)| *bits > 0) {
-            Some((offset, count, bits)) => {
+        match joined::heaviest_run(bytes, |bytes| messages(bytes).map(|sent| (sent.count, sent.bits))) {
+            Some(Chain { offset, count, bits }) => {
                 let text =
                     counted!("{count} messages of RFB's client follow each other from byte {offset} on", count, offset);
                 Said::new(&EVENTS, bits, text).unfinished(bits < 16).into()

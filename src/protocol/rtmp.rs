@@ -10,7 +10,7 @@
 use super::datagrams::item;
 use super::dialogue::{self, Dialogue, Opening, Role, Said};
 use super::framing::be16;
-use super::joined::{self, Joined};
+use super::joined::{self, Chain, Joined};
 use super::{Assessment, Bits, Family, Finding, Protocol, counted, text};
 use crate::flow::{Dir, Head};
 use crate::packet::Transport;
@@ -125,14 +125,12 @@ fn commands(bytes: &[u8]) -> i32 {
     memchr::memmem::find_iter(bytes, b"\x02\0").filter_map(is_command).count() as i32
 }
 
-/// Bits for the messages that follow each other from the start of a segment to the end, and where the best ones begin.
-fn messages(sent: &Joined<'_>) -> Option<(usize, usize, i32)> {
-    let from = |start: usize| {
-        let Messages { typed, short } = Messages::new(sent.get(start..)?)?;
-        let bits = 8 * typed as i32 + 2 * short as i32 - if start == 0 { 0 } else { joined::SEGMENTS };
-        Some((start, typed + short, bits))
-    };
-    sent.starts().take_while(|start| *start < sent.len()).filter_map(from).max_by_key(|(_, _, bits)| *bits)
+/// The messages of a side that follow each other from the start of a segment to the end.
+fn messages(sent: &Joined<'_>) -> Option<Chain> {
+    joined::heaviest_run(sent, |bytes| {
+        let Messages { typed, short } = Messages::new(bytes)?;
+        Some((typed + short, 8 * typed as i32 + 2 * short as i32))
+    })
 }
 
 impl Dialogue for Connection {
@@ -191,10 +189,10 @@ impl Dialogue for Connection {
             let text = counted!("{commands} commands in AMF with their transactions", commands);
             Said::new(role.of(&COMMANDS), 12 + 4 * commands, text)
         });
-        match (said, messages.filter(|(_, count, bits)| *count > 1 && *bits > 0)) {
+        match (said, messages.filter(|chain| chain.count > 1)) {
             (None, None) => Opening::Neutral,
             (Some(said), None) => said.into(),
-            (said, Some((offset, count, bits))) => {
+            (said, Some(Chain { offset, count, bits })) => {
                 let text = counted!("{count} messages follow each other from byte {offset} to the end", count, offset);
                 let family = role.of(&MESSAGES);
                 said.map_or_else(

@@ -64,10 +64,10 @@ impl<'a> Stun<'a> {
         let mut c = Cursor::new(self.attributes);
         while !c.is_empty() {
             let (Some(_), Some(length)) = (c.be16(), c.be16()) else { return !whole };
-            // RFC 3489 did not pad; its attributes have multiples of four by nature.
             if whole && self.cookie && c.rest().len() == usize::from(length) {
                 return true;
             }
+            // RFC 3489 did not pad; its attributes have multiples of four by nature.
             if c.take(usize::from(length).next_multiple_of(4)).is_none() {
                 return !whole;
             }

@@ -81,6 +81,17 @@ impl<'a> Heads<'a> {
         slot.stage = Stage::Open(undecided);
     }
 
+    /// The head of an open flow, which one that waited gets now.
+    pub(super) fn of<'s>(&mut self, slot: &'s mut Slot) -> Option<&'s mut Undecided> {
+        if let Stage::Waiting(_) = slot.stage {
+            self.open(slot);
+        }
+        match &mut slot.stage {
+            Stage::Open(undecided) => Some(undecided),
+            _ => None,
+        }
+    }
+
     /// Notes that an open flow lies at `place`.
     pub(super) fn note(&mut self, place: usize, slot: &Slot) {
         self.opened.push_back(Opened { place, first_frame: slot.flow.first_frame, last: slot.flow.last });
@@ -110,10 +121,7 @@ impl<'a> Heads<'a> {
 
     /// Concludes what an open flow is by what was seen, and takes its head back.
     pub(super) fn conclude(&mut self, slot: &mut Slot, ended: bool) {
-        if let Stage::Waiting(_) = slot.stage {
-            self.open(slot);
-        }
-        let Stage::Open(undecided) = &mut slot.stage else { return };
+        let Some(undecided) = self.of(slot) else { return };
         undecided.look(ended);
         slot.overhear();
         let Stage::Open(mut undecided) = std::mem::replace(&mut slot.stage, Stage::Silent) else { return };
@@ -178,5 +186,29 @@ impl Nothing {
             Entry::Vacant(_) if full => Arc::new(decision),
             Entry::Vacant(place) => Arc::clone(place.insert(Arc::new(decision))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Endpoint, Ip, Packet, Payload};
+    use crate::pipeline::shard::Shard;
+
+    #[test]
+    fn a_flow_of_one_datagram_holds_that_alone() {
+        let end = |last| Endpoint { ip: Ip::v4([10, 0, 0, last]), port: 1197 };
+        let packet = |frame| {
+            let packet =
+                Packet { frame, wire_len: 4, payload: Payload::Block(0..4), ..Packet::between(end(1), end(2)) };
+            (7, packet)
+        };
+        let mut shard = Shard::new(&Options::default(), 1, Registry::embedded());
+        shard.take(&[packet(1)], b"abcd");
+        assert_eq!(shard.heads.memory, 4);
+        shard.take(&[packet(2)], b"abcd");
+        assert!(shard.heads.memory > size_of::<Undecided>());
+        let flows = shard.finish().flows;
+        assert_eq!((flows.len(), flows[0].flow.packets, flows[0].decision.is_some()), (1, [2, 0], true));
     }
 }

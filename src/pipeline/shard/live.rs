@@ -86,10 +86,7 @@ impl<'a> Shard<'a> {
     /// Asks about payloads that waited for more.
     fn look(&mut self, place: usize) {
         let Some(slot) = self.table.get_mut(place) else { return };
-        if let Stage::Waiting(_) = slot.stage {
-            self.heads.open(slot);
-        }
-        let Stage::Open(undecided) = &mut slot.stage else { return };
+        let Some(undecided) = self.heads.of(slot) else { return };
         let band = undecided.band();
         let progress = undecided.look(false);
         let said = if slot.overhear() { slot.heard.as_ref().map_or(0, |heard| heard.len()) } else { 0 };
