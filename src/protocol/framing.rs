@@ -26,6 +26,16 @@ pub(super) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
+/// The places of bytes of at most `highest`, for streams in which they are rare.
+pub(super) fn low_bytes(bytes: &[u8], highest: u8) -> impl Iterator<Item = usize> {
+    const BLOCK: usize = 32;
+    let low = move |byte: &u8| *byte <= highest;
+    // All bytes of a block at once, and one by one only where there are any.
+    let any = move |block: &[u8]| block.iter().fold(false, |any, byte| any | low(byte));
+    let blocks = bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)).filter(move |(block, _)| any(block));
+    blocks.flat_map(move |(block, start)| (start..).zip(block).filter(move |(_, byte)| low(byte)).map(|(at, _)| at))
+}
+
 /// How many messages follow each other from the first byte to the end. `measure` gives the length in bytes of the message
 /// at the start of what it is given, which has at least `header` bytes, or none if that is no message. None if it ever
 /// says so. The last message may be cut; a header that is cut is not measured.
@@ -52,6 +62,13 @@ mod tests {
         );
         assert_eq!((le16(&bytes, 3), le32(&bytes, 1)), (Some(0x0504), Some(0x0504_0302)));
         assert_eq!((be16(&bytes, 4), le32(&bytes, 2)), (None, None));
+    }
+
+    #[test]
+    fn low_bytes_are_found() {
+        let bytes: Vec<u8> = (0..100).map(|n| if n % 33 == 1 || n == 99 { 6 } else { 7 + n }).collect();
+        assert_eq!(low_bytes(&bytes, 6).collect::<Vec<_>>(), [1, 34, 67, 99]);
+        assert_eq!(low_bytes(&bytes, 5).next(), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use super::datagrams::{self, item};
 use super::text::{self, Start};
 use super::{Assessment, Bits, Family, Finding, Frames, Protocol, uniform};
-use crate::flow::{Dir, Head, Stream};
+use crate::flow::{Datagram, Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::wire::tinc::Sptps;
 
@@ -57,10 +57,11 @@ fn counted(reading: &datagrams::Reading<'_, Sptps>, dir: Dir) -> Option<(Option<
 
 /// What UDP packets of version 1.1 show.
 fn sptps(head: &Head<'_>) -> Option<Finding> {
-    let reading = datagrams::read(head, |d| Sptps::new(d.bytes, d.len));
-    if reading.hits.is_empty() || reading.misses != [0; 2] {
+    let read = |d: &Datagram<'_>| Sptps::new(d.bytes, d.len);
+    if head.datagrams().any(|d| d.len > 1 && read(&d).is_none()) {
         return None;
     }
+    let reading = datagrams::read(head, read);
     let [(here, a), (there, b)] = [counted(&reading, Dir::Originator)?, counted(&reading, Dir::Responder)?];
     let noise = Dir::BOTH.into_iter().all(|dir| uniform::is_noise_behind(head, dir, Sptps::HEADER));
     if a.max(b) < FEWEST_STEPS || here == there || !noise {

@@ -11,6 +11,7 @@
 use crate::flow::{Datagram, Dir, Head};
 use crate::packet::Transport;
 use flate2::{Decompress, FlushDecompress};
+use std::cell::RefCell;
 
 /// Bytes of both sides together, below which chance hides too much.
 const ENOUGH: usize = 512;
@@ -108,15 +109,15 @@ impl<'a> Side<'a> {
                 values.get_mut(usize::from(*byte)).into_iter().for_each(|seen| *seen += 1);
             }
         }
-        let ones: u32 = (0u8..=255).zip(&values).map(|(value, seen)| value.count_ones() * seen).sum();
-        let all = count as f64;
-        if (f64::from(ones) - 4.0 * all).abs() > BITS * (2.0 * all).sqrt() {
-            return false;
-        }
         let (mut low, mut high) = ([0; 16], [0; 16]);
         for (value, seen) in values.iter().enumerate() {
             low.get_mut(value & 15).into_iter().for_each(|sum| *sum += seen);
             high.get_mut(value >> 4).into_iter().for_each(|sum| *sum += seen);
+        }
+        let ones = |half: &[u32; 16]| (0u32..).zip(half).map(|(value, seen)| value.count_ones() * seen).sum::<u32>();
+        let (ones, all) = (ones(&low) + ones(&high), count as f64);
+        if (f64::from(ones) - 4.0 * all).abs() > BITS * (2.0 * all).sqrt() {
+            return false;
         }
         // Below five in each cell chi-square says nothing.
         count < 80
@@ -203,12 +204,16 @@ fn has_frames(stream: &[u8]) -> bool {
 /// Whether deflate's data (RFC 1951) begin among the first bytes: random ones break its rules before that many bytes
 /// have come out.
 fn inflates(bytes: &[u8]) -> bool {
-    let (mut out, mut inflate) = ([0; INFLATED], Decompress::new(false));
-    (0..=HEADER).filter_map(|at| bytes.get(at..)).any(|rest| {
-        inflate.reset(false);
-        // An error only ends what came out so far.
-        let _ = inflate.decompress(rest, &mut out, FlushDecompress::None);
-        inflate.total_out() >= INFLATED as u64
+    // Its window of 32 KiB is cleared when it is made.
+    thread_local!(static INFLATE: RefCell<Decompress> = RefCell::new(Decompress::new(false)));
+    let mut out = [0; INFLATED];
+    INFLATE.with_borrow_mut(|inflate| {
+        (0..=HEADER).filter_map(|at| bytes.get(at..)).any(|rest| {
+            inflate.reset(false);
+            // An error only ends what came out so far.
+            let _ = inflate.decompress(rest, &mut out, FlushDecompress::None);
+            inflate.total_out() >= INFLATED as u64
+        })
     })
 }
 

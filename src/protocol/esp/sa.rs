@@ -32,8 +32,9 @@ pub(super) struct Sa<'a> {
     pub(super) packets: Vec<Seen<'a>>,
     /// All of the direction's packets under this SPI, kept or not, once there are enough for a tally.
     pub(super) tally: Option<&'a PrefixTally>,
-    /// What [`Sa::sequence`] found out when it was first asked.
+    /// What [`Sa::sequence`] and [`Sa::iv`] found out when they were first asked.
     sequence: OnceCell<Sequence>,
+    iv: OnceCell<Option<Iv>>,
 }
 
 /// Groups packets by direction and SPI, in order of first appearance.
@@ -133,7 +134,7 @@ fn is_random(word: u32) -> bool {
 
 impl<'a> Sa<'a> {
     pub(super) fn new(dir: Dir, spi: u32, packets: Vec<Seen<'a>>, tally: Option<&'a PrefixTally>) -> Self {
-        Self { dir, spi, packets, tally, sequence: OnceCell::new() }
+        Self { dir, spi, packets, tally, sequence: OnceCell::new(), iv: OnceCell::new() }
     }
 
     /// Packets seen under this SPI.
@@ -213,8 +214,11 @@ impl<'a> Sa<'a> {
 
     /// How the first eight bytes of the body follow the sequence number, if they do in three of four packets.
     pub(super) fn iv(&self) -> Option<Iv> {
-        const RULES: [Rule; 2] = [Rule::Xor, Rule::Minus];
-        RULES.into_iter().find_map(|rule| self.iv_by(rule)).or_else(|| RULES.into_iter().find_map(|r| self.tallied(r)))
+        *self.iv.get_or_init(|| {
+            const RULES: [Rule; 2] = [Rule::Xor, Rule::Minus];
+            let kept = RULES.into_iter().find_map(|rule| self.iv_by(rule));
+            kept.or_else(|| RULES.into_iter().find_map(|rule| self.tallied(rule)))
+        })
     }
 
     /// The same for packets that were not kept.
@@ -325,6 +329,9 @@ pub(super) enum Body {
 
 /// Up to sixteen bytes as one number, the first in front.
 fn block(bytes: &[u8]) -> u128 {
+    if let Some(whole) = bytes.first_chunk() {
+        return u128::from_be_bytes(*whole);
+    }
     let mut block = [0; BLOCK];
     block.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     u128::from_be_bytes(block)

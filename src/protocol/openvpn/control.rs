@@ -9,6 +9,7 @@ use crate::flow::Dir;
 use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence};
 use crate::wire::openvpn::{Control, Opcode, SessionId, Wrap};
+use smallvec::SmallVec;
 
 /// A clock may be this wrong, seconds.
 const DAY: i64 = 86_400;
@@ -116,23 +117,18 @@ impl<'m> Packet<'m> {
 
 /// The session ID that most control packets of `dir` carry, resets first.
 fn main_session(packets: &[Packet<'_>], dir: Dir) -> Option<SessionId> {
-    let mine = || packets.iter().filter(move |p| p.message.dir == dir);
-    let count = |id: SessionId| mine().filter(|p| p.control.session() == id).count();
-    let resets = |id: SessionId| {
-        mine().any(|p| {
-            let opcode = p.control.opcode();
-            p.control.session() == id && (opcode.is_client_reset() || opcode.is_server_reset())
-        })
-    };
-    let mut best: Option<(bool, usize, SessionId)> = None;
-    for packet in mine() {
-        let id = packet.control.session();
-        let rank = (count(id) > 1, count(id) + usize::from(resets(id)), id);
-        if best.is_none_or(|b| (rank.0, rank.1) > (b.0, b.1)) {
-            best = Some(rank);
+    let mut seen: SmallVec<[(SessionId, usize, bool); 16]> = SmallVec::new();
+    for packet in packets.iter().filter(|p| p.message.dir == dir) {
+        let (id, opcode) = (packet.control.session(), packet.control.opcode());
+        let reset = opcode.is_client_reset() || opcode.is_server_reset();
+        match seen.iter_mut().find(|(known, ..)| *known == id) {
+            Some((_, count, resets)) => (*count, *resets) = (*count + 1, *resets || reset),
+            None => seen.push((id, 1, reset)),
         }
     }
-    best.map(|(_, _, id)| id)
+    let rank = |(_, count, reset): &(SessionId, usize, bool)| (*count > 1, count + usize::from(*reset));
+    // Of equal ones the first.
+    seen.iter().rev().max_by_key(|session| rank(session)).map(|(id, ..)| *id)
 }
 
 pub(super) struct Hypothesis<'m> {

@@ -177,21 +177,30 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     }
 }
 
-/// Which bytes occur in OpenVPN's strings.
-static IN_MAGIC: LazyLock<[bool; 256]> =
-    LazyLock::new(|| std::array::from_fn(|byte| PING.iter().chain(&OCC).any(|known| usize::from(*known) == byte)));
+/// OpenVPN's strings, and per byte a bit for each place where it occurs in them, those of the first string first.
+const STRINGS: [&[u8; STRING]; 2] = [&PING, &OCC];
+const STRING: usize = PING.len();
+static PLACES: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    let bytes = || STRINGS.into_iter().flatten().zip(0..);
+    let places = |byte| bytes().filter(move |(known, _)| usize::from(**known) == byte).map(|(_, place)| 1 << place);
+    std::array::from_fn(|byte| places(byte).fold(0, |all, place: u32| all | place))
+});
 
 fn is_magic(bytes: &[u8]) -> bool {
     // Wherever such a string lies, one of its bytes is the last of a block of its length.
-    const LENGTH: usize = PING.len();
-    let (blocks, _) = bytes.as_chunks::<LENGTH>();
-    let mut lasts = blocks.iter().zip(1..).map(|([.., last], n)| (last, n * LENGTH));
-    lasts.any(|(last, end)| {
-        let holds = |magic: &[u8; LENGTH]| {
-            let mut places = magic.iter().zip(1..).filter(|(byte, _)| *byte == last);
-            places.any(|(_, nth)| bytes.get(end - nth..).is_some_and(|rest| rest.starts_with(magic)))
+    let (places, (blocks, _)) = (&*PLACES, bytes.as_chunks::<STRING>());
+    (STRING - 1..).step_by(STRING).zip(blocks).any(|(at, [.., last])| {
+        let holds = |place: usize| {
+            let (string, start) = (STRINGS.get(place / STRING), at - place % STRING);
+            string.zip(bytes.get(start..)).is_some_and(|(string, rest)| rest.starts_with(*string))
         };
-        IN_MAGIC.get(usize::from(*last)) == Some(&true) && [&PING, &OCC].into_iter().any(holds)
+        let mut places = places.get(usize::from(*last)).copied().unwrap_or_default();
+        std::iter::from_fn(|| {
+            let place = (places != 0).then(|| places.trailing_zeros() as usize);
+            places &= places.wrapping_sub(1);
+            place
+        })
+        .any(holds)
     })
 }
 

@@ -19,7 +19,8 @@ pub(super) fn foreign(messages: &[Message<'_>], ended: bool) -> bool {
     let first = |dir: Dir| messages.iter().filter(move |m| m.dir == dir).take(ENOUGH);
     let wanted = if ended { 1 } else { ENOUGH };
     Dir::BOTH.into_iter().all(|dir| first(dir).count() >= wanted)
-        && Dir::BOTH.into_iter().flat_map(first).all(|m| has_no_opcode(m) && is_no_ciphertext(m))
+        && Dir::BOTH.into_iter().flat_map(first).all(has_no_opcode)
+        && Dir::BOTH.into_iter().flat_map(first).all(is_no_ciphertext)
 }
 
 /// Whether one side's stream from its start has a length that no packet has.

@@ -7,6 +7,7 @@ use super::message::Message;
 use crate::flow::stream::Piece;
 use crate::flow::{Dir, Stream};
 use crate::packet::Time;
+use crate::protocol::framing::low_bytes;
 use crate::wire::openvpn::Opcode;
 
 /// The shortest packet: a reset in clear. A keep-alive without cipher and digest is longer.
@@ -125,24 +126,34 @@ fn length_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
     Some((usize::from(u16::from_be_bytes(*length)), body))
 }
 
+/// The length of the packet at a place, and what is visible from its first byte on.
+fn packet_at(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
+    length_at(bytes, at).filter(|(len, _)| (SHORTEST..=LONGEST).contains(len))
+}
+
 /// The first place from which the lengths lead over legal packets to the end of what is visible; it is not behind the
 /// longest packet. Scrambled and static-key streams have no legal first bytes; the more links make up for it.
 fn boundary(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() < LINKS * SHORTEST {
-        return None;
-    }
-    let mut chains = Chains { bytes, known: vec![0; bytes.len()], path: Vec::new() };
-    let mut over_any = None;
-    // Most bytes are not the first of a length.
-    let places = bytes.iter().take(2 + LONGEST).enumerate().filter(|(_, high)| usize::from(**high) <= LONGEST >> 8);
-    for (place, _) in places {
-        let Some((links, legal)) = chains.from(place) else { continue };
-        if legal && links >= LINKS {
-            return Some(place);
-        }
-        over_any = over_any.or((links >= LINKS_OF_ANY).then_some(place));
-    }
-    over_any
+    let (mut chains, mut over_any) = (None, None);
+    // Most bytes are not the first of a length, and most lengths lead to none.
+    let places = low_bytes(bytes.get(..2 + LONGEST).unwrap_or(bytes), (LONGEST >> 8) as u8);
+    let legal = places.filter(|place| leads(bytes, *place)).find(|place| {
+        let chains = chains.get_or_insert_with(|| Chains::new(bytes));
+        let Some((links, legal)) = chains.from(*place) else { return false };
+        over_any = over_any.or((links >= LINKS_OF_ANY).then_some(*place));
+        legal && links >= LINKS
+    });
+    legal.or(over_any)
+}
+
+/// Whether as many packets follow each other from a place as the fewest links need.
+fn leads(bytes: &[u8], place: usize) -> bool {
+    let mut rest = bytes.get(place..);
+    (0..LINKS).all(|_| {
+        let packet = rest.and_then(|rest| packet_at(rest, 0));
+        rest = packet.and_then(|(len, body)| body.get(len..));
+        rest.is_some()
+    })
 }
 
 /// Where the lengths in a stream lead to. Each is followed once.
@@ -156,7 +167,11 @@ struct Chains<'a> {
 
 const DEAD: u16 = 1;
 
-impl Chains<'_> {
+impl<'a> Chains<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, known: vec![0; bytes.len()], path: Vec::new() }
+    }
+
     /// How many links lead from a place to the end of what is visible, and whether all first bytes are legal. `None` if a
     /// length on the way is none.
     fn from(&mut self, start: usize) -> Option<(usize, bool)> {
@@ -169,7 +184,7 @@ impl Chains<'_> {
                 Some(known) => break Some((usize::from(known / 2 - 1), known % 2 == 1)),
             }
             self.path.push(at);
-            let Some((len, _)) = self.packet(at) else { break None };
+            let Some((len, _)) = packet_at(self.bytes, at) else { break None };
             at += 2 + len;
             // Where no length and first byte are visible a chain ends.
             if at + 2 >= self.bytes.len() {
@@ -178,7 +193,7 @@ impl Chains<'_> {
         };
         while let Some(at) = self.path.pop() {
             let step = |(links, legal)| {
-                let (len, body) = self.packet(at)?;
+                let (len, body) = packet_at(self.bytes, at)?;
                 let first = Opcode::of(*body.first()?).is_some();
                 Some((links + usize::from(body.len() >= len), legal && first))
             };
@@ -187,11 +202,6 @@ impl Chains<'_> {
             self.known.get_mut(at).into_iter().for_each(|known| *known = found);
         }
         end
-    }
-
-    /// A packet's length and what is visible from its first byte on.
-    fn packet(&self, at: usize) -> Option<(usize, &[u8])> {
-        length_at(self.bytes, at).filter(|(len, _)| (SHORTEST..=LONGEST).contains(len))
     }
 }
 

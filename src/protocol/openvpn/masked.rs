@@ -27,7 +27,7 @@ pub(super) fn may_show(messages: &[Message<'_>]) -> bool {
     if messages.len() < 2 * PAIRS {
         return false;
     }
-    let (mut runs, mut alike) = ([0; 2], [[0; 256]; 2]);
+    let (mut runs, mut alike) = ([0; 2], [[0u8; 256]; 2]);
     for message in messages {
         let run = message.dir.of_mut(&mut runs);
         *run += 1;
@@ -37,7 +37,9 @@ pub(super) fn may_show(messages: &[Message<'_>]) -> bool {
         }
     }
     let [a, b] = &alike;
-    a.iter().zip(b).any(|(a, b): (&usize, &usize)| *a > PAIRS && *b > PAIRS)
+    let enough = |count: &u8| usize::from(*count) > PAIRS;
+    // All at once.
+    a.iter().zip(b).fold(false, |any, (a, b)| any | (enough(a) & enough(b)))
 }
 
 /// Where the packet ID stands.

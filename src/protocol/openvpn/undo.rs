@@ -22,10 +22,10 @@ impl Undo {
         }
     }
 
-    /// Whether there is anything to be read when undone: a control channel, or data packets enough for a counter.
+    /// Whether there is anything to be read when undone: a control channel, or enough data packets with a peer ID.
     pub(super) fn may_show(self, messages: &[Message<'_>]) -> bool {
         let data = |m: &Message<'_>| {
-            m.first().and_then(|b| Opcode::of(b ^ self.mask())).is_some_and(|(opcode, _)| opcode.is_data())
+            m.first().and_then(|b| Opcode::of(b ^ self.mask())).is_some_and(|(opcode, _)| opcode == Opcode::DATA_V2)
         };
         let count = |dir: Dir| messages.iter().filter(|m| m.dir == dir && data(m)).count();
         control::may_show(messages.iter(), self.mask()) || Dir::BOTH.into_iter().any(|dir| count(dir) >= side::FEWEST)
