@@ -288,6 +288,12 @@ impl<'a> Head<'a> {
         self.buf.count(dir)
     }
 
+    /// Bytes of payload that are kept, at most.
+    pub fn held(&self) -> usize {
+        let newest = self.newest.map_or(0, |d| d.bytes.len());
+        self.buf.bytes.len() + newest + Dir::BOTH.map(|dir| self.stream(dir).bytes().len()).iter().sum::<usize>()
+    }
+
     /// When the last UDP payload of `dir` came, kept or not. `None` if there was none.
     pub fn last(&self, dir: Dir) -> Option<Time> {
         (self.count(dir) > 0).then(|| *dir.of(&self.buf.last))

@@ -22,6 +22,9 @@ pub(super) struct Arrivals {
 impl Arrivals {
     /// Whether many came to an end.
     pub(super) fn many(&self, end: &End) -> bool {
+        if self.counts.is_empty() {
+            return false;
+        }
         let hash = self.hasher.hash_one(end);
         self.counts.find(hash, |(known, _)| *known == hash).is_some_and(|(_, n)| *n >= FAN_IN)
     }

@@ -59,6 +59,8 @@ pub(super) struct Decrypted {
     sas: Vec<Sa>,
     /// First words seen last, with the numbers behind them.
     words: [(u32, u32); WORDS],
+    /// Whether an ESP packet waits for what it decrypts to: mostly none does.
+    waits: bool,
     /// Packets that were seen as ESP and decrypted.
     pub(super) twice: u64,
 }
@@ -82,7 +84,7 @@ struct Sa {
 
 impl Default for Decrypted {
     fn default() -> Self {
-        Self { sas: Vec::new(), words: [(0, 0); WORDS], twice: 0 }
+        Self { sas: Vec::new(), words: [(0, 0); WORDS], waits: false, twice: 0 }
     }
 }
 
@@ -107,6 +109,7 @@ impl Decrypted {
 
     /// Whether an ESP packet goes on where its SA was.
     fn sealed(&mut self, (spi, number): (u32, u32), len: u32, time: Time) -> bool {
+        self.waits = true;
         let legal = spi >= FIRST_SPI && len >= 20 && len.is_multiple_of(4);
         if let Some(at) = self.sas.iter().position(|sa| sa.spi == spi) {
             if !legal {
@@ -137,6 +140,9 @@ impl Decrypted {
 
     /// Takes a packet that is no ESP.
     fn plain(&mut self, length: u32, time: Time) {
+        if !std::mem::take(&mut self.waits) {
+            return;
+        }
         for sa in self.sas.iter_mut().filter(|sa| !sa.waiting.is_empty()) {
             sa.expire(time);
             let Some(&(_, len)) = sa.waiting.front() else { continue };
@@ -147,6 +153,7 @@ impl Decrypted {
                 continue;
             }
             sa.waiting.pop_front();
+            self.waits |= !sa.waiting.is_empty();
             self.twice += sa.matches(fitting, length);
         }
     }

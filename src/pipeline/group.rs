@@ -28,8 +28,8 @@ fn protocol_of(group: Ip) -> Option<&'static str> {
 
 /// Calls a flow to a group by that group's protocol if it was called by another of the same format.
 pub(super) fn settle(ended: &mut Ended) {
-    let to = Dir::BOTH.map(|dir| protocol_of(ended.flow.end(dir).ip));
-    let Some(name) = to.into_iter().flatten().next() else { return };
+    let to = Dir::BOTH.iter().map(|&dir| ended.flow.end(dir).ip);
+    let Some(name) = to.filter(|ip| ip.is_multicast()).find_map(protocol_of) else { return };
     let frame = ended.flow.first_frame;
     let known = ended.decision.as_ref().and_then(|decision| decision.protocol);
     if known.is_none_or(|known| known == name || !ALIKE.contains(&known)) {

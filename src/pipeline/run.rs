@@ -1,5 +1,6 @@
 //! A capture through the pipeline: the capture thread reads and parses, workers recognise, the merge judges.
 
+use super::ended::Ended;
 use super::intake::Intake;
 use super::merge::{self, Merged};
 use super::probing;
@@ -96,13 +97,17 @@ pub fn watch_capture(
 ) -> Captured {
     let hasher = RandomState::default();
     let mut intake = Intake::new(Box::new(file), options, control, &hasher);
-    let mut early = Early { rows: Rows::new(options.by_endpoint), flows: 0 };
-    let mut report = |intake: &mut Intake<'_>, harvests| so_far(judge(intake, harvests, &mut early, name, registry));
+    let mut early = Early { rows: Rows::new(options.by_endpoint), flows: 0, hurried: 0 };
+    let mut report = |intake: &mut Intake<'_>, harvests| {
+        let flows = early.take(harvests);
+        so_far(judge(intake, flows, early.clone(), name, registry));
+    };
     let harvests = match options.workers {
         0 => vec![alone(&mut intake, registry, &mut report)],
         _ => threaded(&mut intake, registry, &mut report),
     };
-    let captured = judge(&intake, harvests, &mut early, name, registry);
+    let flows = early.take(harvests);
+    let captured = judge(&intake, flows, early, name, registry);
     Captured { fault: intake.fault, faults: intake.file.faults(), ..captured }
 }
 
@@ -110,25 +115,34 @@ pub fn watch_capture(
 type SoFar<'r> = dyn FnMut(&mut Intake<'_>, Vec<Harvest>) + 'r;
 
 /// Flows judged early, in this harvest or an earlier one.
+#[derive(Clone)]
 struct Early {
     rows: Rows,
     flows: u64,
+    hurried: u64,
 }
 
-fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &str, registry: &Registry) -> Captured {
-    let (mut flows, mut hurried) = (Vec::new(), 0);
-    for harvest in harvests {
-        // With one worker there is nothing to copy.
-        match flows.is_empty() {
-            true => flows = harvest.flows,
-            false => flows.extend(harvest.flows),
+impl Early {
+    /// Takes them out of a harvest, and gives the other flows.
+    fn take(&mut self, harvests: Vec<Harvest>) -> Vec<Ended> {
+        let mut flows = Vec::new();
+        self.hurried = harvests.iter().map(|harvest| harvest.hurried).sum();
+        for harvest in harvests {
+            // With one worker there is nothing to copy.
+            match flows.is_empty() {
+                true => flows = harvest.flows,
+                false => flows.extend(harvest.flows),
+            }
+            self.rows.absorb(harvest.rows);
+            self.flows += harvest.evicted;
         }
-        hurried += harvest.hurried;
-        early.rows.absorb(harvest.rows);
-        early.flows += harvest.evicted;
+        flows
     }
+}
+
+fn judge(intake: &Intake<'_>, flows: Vec<Ended>, early: Early, name: &str, registry: &Registry) -> Captured {
     let mut flows_kept = merge::merge(flows, registry);
-    let mut rows = early.rows.clone();
+    let mut rows = early.rows;
     rows.probers = probing::find(&mut flows_kept);
     for (id, merged) in (1..).zip(&flows_kept) {
         rows.add(&merge::record(id, merged, registry));
@@ -145,7 +159,7 @@ fn judge(intake: &Intake<'_>, harvests: Vec<Harvest>, early: &mut Early, name: &
         fragments: intake.parser.fragments(),
         tunnels: intake.parser.tunnels().clone(),
         evicted: early.flows,
-        hurried,
+        hurried: early.hurried,
         span: intake.span,
         fault: None,
         faults: Vec::new(),

@@ -180,7 +180,7 @@ impl<'a> Shard<'a> {
     /// The slot that was silent longest among the next eight; in haste the next one.
     fn victim(&mut self) -> usize {
         let (len, many) = (self.table.len().max(1), if self.ending == End::NotYet { 8 } else { 1 });
-        let candidates = (0..many).map(|n| (self.hand + n) % len);
+        let candidates = (self.hand..self.hand + many).map(|n| if n < len { n } else { n % len });
         let oldest = candidates.min_by_key(|&n| self.table.get(n).map(|slot| slot.flow.last));
         self.hand = (self.hand + many) % len;
         oldest.unwrap_or(0)

@@ -259,7 +259,8 @@ impl Undecided {
     }
 
     fn weigh(&mut self) -> Progress {
-        let Some(outcome) = evidence::compete(&decide::candidates(&self.findings)) else {
+        let compete = || evidence::compete(&decide::candidates(&self.findings));
+        let Some(outcome) = (!self.findings.is_empty()).then(compete).flatten() else {
             // Whoever found something may have taken it back.
             (self.band, self.certain, self.reader) = (None, None, None);
             return Progress::Open;

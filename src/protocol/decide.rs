@@ -64,6 +64,9 @@ pub const FULLY_ENCRYPTED: &str = "fully encrypted: no structure found";
 impl Decision {
     /// Lets the findings (with their places in [`ALL`]) compete, and takes them.
     pub fn from_findings(findings: &mut Vec<(usize, Finding)>) -> Self {
+        if findings.is_empty() {
+            return Self::default();
+        }
         let candidates = candidates(findings);
         let Some(outcome) = evidence::compete(&candidates) else { return Self::default() };
         let Some(winner) = candidates.get(outcome.winner) else { return Self::default() };

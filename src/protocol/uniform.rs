@@ -45,6 +45,9 @@ const BEGINNINGS: &[&[u8]] = &[
 
 /// Whether the flow was seen enough of, and nothing in it is structure.
 pub fn is_fully_encrypted(head: &Head<'_>) -> bool {
+    if head.held() < ENOUGH {
+        return false;
+    }
     let visible = |dir| match head.transport() {
         Transport::Udp => head.sent_by(dir).filter(is_said).map(|d| d.bytes.len()).sum(),
         Transport::Tcp => head.stream(dir).bytes().len(),

@@ -6,6 +6,7 @@ use super::{Reason, Verdict, proto};
 use crate::packet::{Ip, Transport};
 use crate::protocol::{Band, Bits, evidence};
 use crate::registry::{Lore, Range, State, Transports, lore};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Forms that are remembered of a protocol on a port.
@@ -147,15 +148,20 @@ impl PortRow {
 impl PortRow {
     pub(super) fn count(&mut self, flow: &FlowRecord<'_>) {
         let place = (flow.judgement.verdict, flow.protocol());
-        match self.observed.iter_mut().find(|o| (o.verdict, o.protocol) == place) {
-            Some(known) => known.count(flow),
-            None => {
-                let mut first = Observed::like(flow);
-                first.count(flow);
-                self.observed.push(first);
-            }
+        let known = self.observed.iter().position(|o| (o.verdict, o.protocol) == place);
+        let mut at = known.unwrap_or_else(|| {
+            self.observed.push(Observed::like(flow));
+            self.observed.len() - 1
+        });
+        if let Some(known) = self.observed.get_mut(at) {
+            known.count(flow);
         }
-        self.sort();
+        // What is counted can only rise in the order.
+        while at > 0 && self.observed.get(at - 1..=at).is_some_and(|pair| !pair.is_sorted_by(|a, b| a.order(b).is_le()))
+        {
+            self.observed.swap(at - 1, at);
+            at -= 1;
+        }
     }
 
     /// Counts a flow anew that was counted with so many packets and bytes, and the same verdict. `false`: it was not.
@@ -180,14 +186,7 @@ impl PortRow {
     }
 
     fn sort(&mut self) {
-        self.observed.sort_by(|a, b| {
-            a.verdict
-                .cmp(&b.verdict)
-                .then(a.announced.cmp(&b.announced))
-                .then(b.odds.cmp(&a.odds))
-                .then(b.flows.cmp(&a.flows))
-                .then(a.protocol.cmp(b.protocol))
-        });
+        self.observed.sort_by(Observed::order);
     }
 }
 
@@ -210,6 +209,13 @@ impl Observed {
             odds: odds(flow),
             best: Best::of(flow),
         }
+    }
+
+    /// By verdict, then the surest and the most frequent first.
+    fn order(&self, other: &Self) -> Ordering {
+        let by_verdict = self.verdict.cmp(&other.verdict).then(self.announced.cmp(&other.announced));
+        let by_weight = other.odds.cmp(&self.odds).then(other.flows.cmp(&self.flows));
+        by_verdict.then(by_weight).then(self.protocol.cmp(other.protocol))
     }
 
     /// Counts a flow. Most say what others have said, so little is made anew.
