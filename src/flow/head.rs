@@ -96,9 +96,11 @@ struct Kept {
     time: Time,
     nth: u64,
     len: u32,
+    /// Where its bytes are: the first ones, and the last ones before the end.
     start: u32,
+    end: u32,
     front: u16,
-    tail: u16,
+    tail: u8,
     dir: Dir,
 }
 
@@ -182,10 +184,12 @@ impl HeadBuf {
         let limit = if d.nth < WHOLE { WHOLE_BYTES } else { PART_BYTES };
         let front = d.bytes.len().min(limit);
         let whole = d.bytes.len() == d.len;
-        let tail = if whole && front < d.len { TAIL_BYTES.min(d.len - front) } else { 0 };
+        let behind = if whole { TAIL_BYTES.min(d.len - front) } else { 0 };
+        let tail = if front == d.len { TAIL_BYTES.min(front) } else { behind };
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(d.bytes.get(..front).unwrap_or_default());
-        self.bytes.extend_from_slice(d.bytes.get(d.bytes.len() - tail..).unwrap_or_default());
+        self.bytes.extend_from_slice(d.bytes.get(d.bytes.len() - behind..).unwrap_or_default());
+        let end = self.bytes.len() as u32;
         if self.kept.is_empty() {
             // Most flows are an exchange of two.
             self.kept.reserve_exact(2);
@@ -196,8 +200,9 @@ impl HeadBuf {
             nth: d.nth,
             len: d.len as u32,
             start,
+            end,
             front: front as u16,
-            tail: tail as u16,
+            tail: tail as u8,
             dir: d.dir,
         });
     }
@@ -246,8 +251,12 @@ impl HeadBuf {
     }
 
     /// The view for recognisers. `newest` is the payload just taken, visible whole.
-    pub fn view<'a>(&'a self, newest: Option<Datagram<'a>>, ended: bool) -> Head<'a> {
-        Head { buf: self, newest, ended }
+    pub fn view<'a>(&'a self, newest: Option<&'a Datagram<'a>>, ended: bool) -> Head<'a> {
+        let earlier = match self.kept.split_last() {
+            Some((k, earlier)) if newest.is_some_and(|n| n.dir == k.dir && n.nth == k.nth) => earlier,
+            _ => &self.kept,
+        };
+        Head { buf: self, earlier, newest, ended }
     }
 }
 
@@ -267,8 +276,36 @@ fn mark(set: &mut [u64; 4], byte: u8) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Head<'a> {
     buf: &'a HeadBuf,
-    newest: Option<Datagram<'a>>,
+    /// What was kept before the newest.
+    earlier: &'a [Kept],
+    newest: Option<&'a Datagram<'a>>,
     ended: bool,
+}
+
+/// The datagrams of a head in order of arrival.
+#[derive(Clone, Debug)]
+pub struct Datagrams<'a> {
+    buf: &'a HeadBuf,
+    earlier: std::slice::Iter<'a, Kept>,
+    newest: Option<&'a Datagram<'a>>,
+}
+
+impl<'a> Iterator for Datagrams<'a> {
+    type Item = Datagram<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Datagram<'a>> {
+        match self.earlier.next() {
+            Some(kept) => Some(self.buf.datagram(kept)),
+            None => self.newest.take().copied(),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let count = self.earlier.len() + usize::from(self.newest.is_some());
+        (count, Some(count))
+    }
 }
 
 impl<'a> Head<'a> {
@@ -301,18 +338,13 @@ impl<'a> Head<'a> {
 
     /// The kept datagrams of both directions in order of arrival; the newest one is visible whole.
     #[inline]
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram<'a>> + use<'a> {
-        let (buf, newest) = (self.buf, self.newest);
-        let earlier = match buf.kept.split_last() {
-            Some((k, earlier)) if newest.is_some_and(|n| n.dir == k.dir && n.nth == k.nth) => earlier,
-            _ => &buf.kept,
-        };
-        earlier.iter().map(|k| buf.datagram(k)).chain(newest)
+    pub fn datagrams(&self) -> Datagrams<'a> {
+        Datagrams { buf: self.buf, earlier: self.earlier.iter(), newest: self.newest }
     }
 
     /// How many [`Head::datagrams`] gives at most.
     pub fn kept(&self) -> usize {
-        self.buf.kept.len() + 1
+        self.earlier.len() + 1
     }
 
     /// The kept datagrams of one direction in order of arrival.
@@ -335,15 +367,9 @@ impl<'a> Head<'a> {
 impl HeadBuf {
     #[inline]
     fn datagram(&self, k: &Kept) -> Datagram<'_> {
-        let start = k.start as usize;
-        let middle = start + usize::from(k.front);
-        let end = middle + usize::from(k.tail);
-        let bytes = self.bytes.get(start..middle).unwrap_or_default();
-        let tail = if usize::from(k.front) == k.len as usize {
-            bytes.get(bytes.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default()
-        } else {
-            self.bytes.get(middle..end).unwrap_or_default()
-        };
+        let (start, end) = (k.start as usize, k.end as usize);
+        let bytes = self.bytes.get(start..start + usize::from(k.front)).unwrap_or_default();
+        let tail = self.bytes.get(end - usize::from(k.tail)..end).unwrap_or_default();
         Datagram { frame: k.frame, time: k.time, dir: k.dir, nth: k.nth, len: k.len as usize, bytes, tail }
     }
 }
@@ -387,7 +413,7 @@ mod tests {
         }
         let newest =
             Datagram { frame: 2, time: Time(0), dir: Dir::Originator, nth: 2, len: 300, bytes: &payload, tail: &[] };
-        let head = buf.view(Some(newest), false);
+        let head = buf.view(Some(&newest), false);
         assert_eq!(head.datagrams().map(|d| d.bytes.len()).collect::<Vec<_>>(), [300, 300, 300]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::flow::FlowKey;
 use crate::packet::Transport;
-use crate::protocol::{self, ProtocolSet};
+use crate::protocol::{self, ProtocolSet, ask};
 use crate::registry::Registry;
 use crate::verdict::proto;
 use hashbrown::HashMap;
@@ -25,7 +25,7 @@ impl<'a> Claimed<'a> {
     /// Those of either end's port: who serves is not known yet.
     pub(super) fn of(&mut self, key: &FlowKey) -> ProtocolSet {
         if self.everybody {
-            return ProtocolSet::EVERYBODY;
+            return ask::everybody();
         }
         self.by_port(key.transport, key.low.port).union(&self.by_port(key.transport, key.high.port))
     }

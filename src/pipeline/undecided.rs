@@ -108,7 +108,7 @@ impl Undecided {
         self.concerned = self.concerned.union(&ask::may_read(data));
         // The first payload waits for the next: most flows are an exchange of two, and then all is asked once.
         if self.payloads > 1 && (new_shape || is_due(self.payloads)) {
-            return self.assess(Some(newest), false);
+            return self.assess(Some(&newest), false);
         }
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
@@ -141,7 +141,7 @@ impl Undecided {
         let more = stream.pieces() > pieces && stream.pieces() >= 4 && stream.pieces().is_power_of_two();
         self.payloads += 1;
         if grew {
-            self.concerned = ProtocolSet::EVERYBODY;
+            self.concerned = ask::everybody();
         }
         if before == 0 {
             *dir.of_mut(&mut self.waiting) = ProtocolSet::EMPTY;
@@ -201,7 +201,7 @@ impl Undecided {
 
     /// Asks whom the payloads since the last assessment concern: first whoever found something before, then those to whom
     /// most flows belong, then the others.
-    fn assess(&mut self, newest: Option<Datagram<'_>>, ended: bool) -> Progress {
+    fn assess(&mut self, newest: Option<&Datagram<'_>>, ended: bool) -> Progress {
         (self.assessed, self.at_end) = (self.payloads, ended);
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
@@ -209,7 +209,7 @@ impl Undecided {
             let wanted = ask::beside(certain);
             (found, concerned) = (found.both(&wanted), concerned.both(&wanted));
         }
-        self.skipped |= concerned != ProtocolSet::EVERYBODY;
+        self.skipped |= concerned != ask::everybody();
         self.asked = concerned.union(&found);
         concerned = concerned.without(&found);
         let mut common = concerned.both(&ask::common());
@@ -227,7 +227,7 @@ impl Undecided {
 
     /// Asks those of `whom` that have not excluded themselves and wait for nothing, and takes them out of it. True if one is
     /// certain and can learn nothing more: then the others are not asked.
-    fn ask(&mut self, whom: &mut ProtocolSet, newest: Option<Datagram<'_>>, ended: bool) -> bool {
+    fn ask(&mut self, whom: &mut ProtocolSet, newest: Option<&Datagram<'_>>, ended: bool) -> bool {
         let head = self.head.view(newest, ended);
         let [originator, responder] = &self.waiting;
         *whom = whom.without(&self.excluded).without(originator).without(responder);

@@ -17,6 +17,13 @@ static BY_BYTE: LazyLock<Vec<[ProtocolSet; 256]>> = LazyLock::new(|| {
     (0..TESTED).map(|at| std::array::from_fn(|byte| set(at, byte as u8))).collect()
 });
 
+static EVERYBODY: LazyLock<ProtocolSet> = LazyLock::new(|| (0..ALL.len()).collect());
+
+/// All of [`ALL`].
+pub fn everybody() -> ProtocolSet {
+    *EVERYBODY
+}
+
 /// Per transport, who excludes even a flow of which nothing was seen: it has nothing to do with the transport.
 static STRANGERS: LazyLock<[ProtocolSet; 2]> = LazyLock::new(|| {
     [Transport::Tcp, Transport::Udp].map(|transport| {
@@ -54,9 +61,10 @@ pub fn expected() -> ProtocolSet {
 
 /// Who can make something of a datagram that begins like this one.
 pub fn may_read(datagram: &[u8]) -> ProtocolSet {
-    BY_BYTE.iter().zip(datagram).fold(ProtocolSet::EVERYBODY, |whom, (sets, byte)| {
-        sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set))
-    })
+    BY_BYTE
+        .iter()
+        .zip(datagram)
+        .fold(everybody(), |whom, (sets, byte)| sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set)))
 }
 
 /// Per recogniser, who may go along with it in one flow, itself included.
@@ -248,7 +256,7 @@ mod tests {
                 if head.count(Dir::Originator) == 0 {
                     continue;
                 }
-                for n in ProtocolSet::EVERYBODY.without(&asked).iter().take_while(|n| *n < ALL.len()) {
+                for n in everybody().without(&asked).iter() {
                     tested += 1;
                     let found = replay::finding(ALL[n], &flow);
                     assert!(found.is_none(), "{} in {} of {path:?}: {found:?}", ALL[n].name(), flow.name);

@@ -8,9 +8,6 @@ impl ProtocolSet {
     /// The set with nobody in it.
     pub const EMPTY: Self = Self([0; 4]);
 
-    /// The set with all in it.
-    pub const EVERYBODY: Self = Self([u64::MAX; 4]);
-
     /// Adds a recogniser.
     #[inline]
     pub fn insert(&mut self, index: usize) {

@@ -123,7 +123,7 @@ pub fn assess(protocol: &dyn Protocol, transport: Transport, pieces: &[Piece]) -
             }
         };
         let newest = (transport == Transport::Udp).then(|| datagram(&buf, piece));
-        if due && outcome.take(protocol.assess(&buf.view(newest, false))) {
+        if due && outcome.take(protocol.assess(&buf.view(newest.as_ref(), false))) {
             return outcome;
         }
     }

@@ -44,7 +44,7 @@ impl Judged {
             let nth = self.all.head.count(dir).saturating_sub(1);
             let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
             let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
-            ask_all(&mut self.all, packet.tcp.is_none().then_some(newest), false);
+            ask_all(&mut self.all, packet.tcp.is_none().then_some(&newest), false);
         }
         if done == Progress::Done {
             self.finish(false);
@@ -57,7 +57,7 @@ impl Judged {
         if self.own.assessed != assessed {
             ask_all(&mut self.all, None, ended);
         }
-        let own = self.own.conclude(ended, || ProtocolSet::EVERYBODY);
+        let own = self.own.conclude(ended, ask::everybody);
         if own.protocol.is_none() {
             ask_all(&mut self.all, None, ended);
         }
@@ -67,10 +67,10 @@ impl Judged {
 }
 
 /// Asks everybody, whatever was found or excluded before.
-fn ask_all(flow: &mut Undecided, newest: Option<Datagram<'_>>, ended: bool) {
+fn ask_all(flow: &mut Undecided, newest: Option<&Datagram<'_>>, ended: bool) {
     (flow.excluded, flow.waiting) = Default::default();
     flow.findings.clear();
-    let mut whom: ProtocolSet = (0..ALL.len()).collect();
+    let mut whom = ask::everybody();
     // It stops whenever one is certain and done.
     while flow.ask(&mut whom, newest, ended) {}
 }

@@ -55,18 +55,15 @@ impl Protocol for OpenVpn {
         if head.transport() == Transport::Udp && exclude::foreign(&messages.all, head.ended()) {
             return Assessment::Excluded;
         }
-        let clear = channels(&messages.all, head);
-        let scrambled = || scrambled(&messages.all, head);
-        let best = match clear {
-            Some(finding) if is_likely(&finding) && !is_doubtful(&finding) => Some(finding),
-            // A scrambled session may look a little like a clear one: byte 0 stays what it is in one of the modes.
-            clear => scrambled().filter(|s| clear.as_ref().is_none_or(|c| s.bits() > c.bits())).or(clear),
-        };
+        let mut best = channels(&messages.all, head);
+        // A scrambled session may look a little like a clear one: byte 0 stays what it is in one of the modes.
+        if best.as_ref().is_none_or(|clear| !is_likely(clear) || is_doubtful(clear)) {
+            prefer(&mut best, scrambled(&messages.all, head));
+        }
         // No header at all is the last thing to think of.
-        let best = match best {
-            Some(finding) if finding.bits() > Bits::whole(6) => Some(finding),
-            best => keyed(&messages.all, head).filter(|k| best.as_ref().is_none_or(|b| k.bits() > b.bits())).or(best),
-        };
+        if best.as_ref().is_none_or(|best| best.bits() <= Bits::whole(6)) {
+            prefer(&mut best, keyed(&messages.all, head));
+        }
         match best {
             Some(mut finding) => {
                 conclude(&messages, head, &mut finding);
@@ -74,6 +71,15 @@ impl Protocol for OpenVpn {
             }
             None => Assessment::NotNow,
         }
+    }
+}
+
+/// Takes what is found next, if it weighs more than the best so far.
+fn prefer(best: &mut Option<Finding>, next: Option<Finding>) {
+    if let Some(next) = next
+        && best.as_ref().is_none_or(|best| next.bits() > best.bits())
+    {
+        *best = Some(next);
     }
 }
 
@@ -93,24 +99,20 @@ fn channels(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// What they show under the XOR patch.
 fn scrambled(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
-    let mut best: Option<Finding> = None;
-    let mut take = |next: Finding| {
-        if best.as_ref().is_none_or(|best| best.bits() < next.bits()) {
-            best = Some(next);
-        }
-    };
+    let mut best = None;
     for undo in Undo::ALL.into_iter().filter(|undo| undo.fits(messages) && undo.may_show(messages)) {
         let mut store = Vec::new();
         let messages = undo.apply(messages, &mut store);
         if let Some(mut finding) = combine(control::read(&messages), data::read_strong(&messages, head)) {
             let under = finding.variant.unwrap_or_default();
             finding.variant = Some(format!("{} {under}", undo.name()).trim().to_owned().into());
-            take(finding);
+            prefer(&mut best, Some(finding));
         }
     }
     if let Some(r) = scramble::read(messages) {
         let variant = Some(r.variant.into());
-        take(Finding { variant, evidence: r.evidence, server: r.server, spoke: r.spoke, ..Finding::default() });
+        let found = Finding { variant, evidence: r.evidence, server: r.server, spoke: r.spoke, ..Finding::default() };
+        prefer(&mut best, Some(found));
     }
     best
 }
@@ -128,6 +130,9 @@ fn keyed(messages: &[Message<'_>], head: &Head<'_>) -> Option<Finding> {
 
 /// One finding of what the two channels show.
 fn combine(control: Option<control::Reading>, data: Option<data::Reading>) -> Option<Finding> {
+    if control.is_none() && data.is_none() {
+        return None;
+    }
     let (control, data) = (control.filter(|c| c.bits() > Bits::ZERO), data.filter(|d| d.bits() > Bits::ZERO));
     if control.is_none() && data.is_none() {
         return None;
