@@ -272,7 +272,7 @@ impl Merged {
             self.server = server;
             self.server_by = ServerBy::Recogniser;
         }
-        self.announced = Some(offer.announced);
+        self.announced = Some(Box::new(offer.announced));
         true
     }
 }

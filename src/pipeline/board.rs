@@ -310,7 +310,7 @@ impl<'a> Board<'a> {
                 self.again.push(offer.announced.by);
             }
         }
-        let by = self.flows.get(&number).and_then(|known| known.merged.announced).map(|announced| announced.by);
+        let by = self.flows.get(&number).and_then(|known| known.merged.announced.as_ref()).map(|by| by.by);
         // What is no longer at hand was judged while it was.
         let Some(announcer) = by.and_then(|by| self.flows.get(&by)) else { return };
         let inherited = merge::record(0, &announcer.merged, self.registry).judgement;

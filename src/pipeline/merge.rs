@@ -34,8 +34,8 @@ pub struct Merged {
     pub ended: Ended,
     pub(super) server: Dir,
     pub(super) server_by: ServerBy,
-    /// Which flow announced this one.
-    pub(super) announced: Option<Announced>,
+    /// Which flow announced this one: few are announced.
+    pub(super) announced: Option<Box<Announced>>,
     /// The announcing flow's verdict, which is this one's too.
     pub(super) inherited: Option<Judgement>,
     /// Whether the server answered this flow in another one.
@@ -48,13 +48,18 @@ pub struct Merged {
 pub(super) type End = (Endpoint, Transport, Option<Tunnel>);
 
 /// Orders flows by first frame and settles who serves; lets flows of one session or server strengthen each other.
-pub fn merge(mut flows: Vec<Ended>, registry: &Registry) -> Vec<Merged> {
-    flows.sort_by_cached_key(|e| (e.flow.first_frame, e.flow.key));
+pub fn merge(mut merged: Vec<Merged>, registry: &Registry) -> Vec<Merged> {
+    let first_frame = |merged: &Merged| merged.ended.flow.first_frame;
+    merged.sort_by_cached_key(first_frame);
+    // Several flows begin in a frame only where it holds a tunnel.
+    for several in merged.chunk_by_mut(|a, b| first_frame(a) == first_frame(b)).filter(|flows| flows.len() > 1) {
+        several.sort_unstable_by_key(|merged| merged.ended.flow.key);
+    }
     let mut arrivals = Arrivals::default();
-    for ended in flows.iter().filter(|ended| !ends_by_itself(ended)) {
+    for ended in merged.iter().map(|merged| &merged.ended).filter(|ended| !ends_by_itself(ended)) {
         arrivals.count(ended, true);
     }
-    let mut merged: Vec<Merged> = flows.into_iter().map(|ended| seat(ended, &arrivals, registry)).collect();
+    merged.iter_mut().for_each(|merged| merged.seat(&arrivals, registry));
     join(&mut merged);
     moved::join(&mut merged);
     announced::settle(&mut merged, registry);
@@ -71,10 +76,18 @@ pub(super) fn ends_by_itself(ended: &Ended) -> bool {
     ended.flow.opening_seen() || ended.decision.as_ref().is_some_and(|d| d.server.is_some())
 }
 
-pub(super) fn seat(mut ended: Ended, arrivals: &Arrivals, registry: &Registry) -> Merged {
-    group::settle(&mut ended);
-    let (server, server_by) = who_serves(&ended, arrivals, registry);
-    Merged { ended, server, server_by, announced: None, inherited: None, answered_elsewhere: false, probe: false }
+pub(super) fn seat(ended: Ended, arrivals: &Arrivals, registry: &Registry) -> Merged {
+    let mut merged = Merged::from(ended);
+    merged.seat(arrivals, registry);
+    merged
+}
+
+/// Nobody has looked yet who serves.
+impl From<Ended> for Merged {
+    fn from(ended: Ended) -> Self {
+        let (server, server_by) = (Dir::Responder, ServerBy::First);
+        Self { ended, server, server_by, announced: None, inherited: None, answered_elsewhere: false, probe: false }
+    }
 }
 
 fn who_serves(ended: &Ended, arrivals: &Arrivals, registry: &Registry) -> (Dir, ServerBy) {
@@ -97,6 +110,12 @@ fn who_serves(ended: &Ended, arrivals: &Arrivals, registry: &Registry) -> (Dir, 
 }
 
 impl Merged {
+    /// Finds out who serves.
+    fn seat(&mut self, arrivals: &Arrivals, registry: &Registry) {
+        group::settle(&mut self.ended);
+        self.reseat(arrivals, registry);
+    }
+
     /// Finds out anew who serves, after the flow or the arrivals changed.
     pub(super) fn reseat(&mut self, arrivals: &Arrivals, registry: &Registry) {
         (self.server, self.server_by) = who_serves(&self.ended, arrivals, registry);
@@ -257,7 +276,8 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
     let (flow, server, client) = (&ended.flow, *server, server.other());
     let decision = ended.decision.as_deref();
     let own = (flow.end(server), flow.key.transport);
-    let (judged, transport) = merged.announced.map_or(own, |by| (by.server, by.transport));
+    let announced = merged.announced.as_deref().copied();
+    let (judged, transport) = announced.map_or(own, |by| (by.server, by.transport));
     let claim = registry.claim(judged.port, proto(transport));
     let implied = merged.answered_elsewhere || decision.is_some_and(|d| *server.of(&d.implied));
     let one_way = || decision.and_then(|d| d.protocol).is_some_and(protocol::is_one_way);
@@ -304,7 +324,7 @@ pub fn record<'a>(id: u64, merged: &'a Merged, registry: &'a Registry) -> FlowRe
         judgement,
         probe: *probe,
         direction: None,
-        announced: merged.announced,
+        announced,
     }
 }
 

@@ -1,6 +1,5 @@
 //! A capture through the pipeline: the capture thread reads and parses, workers recognise, the merge judges.
 
-use super::ended::Ended;
 use super::intake::Intake;
 use super::merge::{self, Merged};
 use super::probing;
@@ -124,7 +123,7 @@ struct Early {
 
 impl Early {
     /// Takes them out of a harvest, and gives the other flows.
-    fn take(&mut self, harvests: Vec<Harvest>) -> Vec<Ended> {
+    fn take(&mut self, harvests: Vec<Harvest>) -> Vec<Merged> {
         let mut flows = Vec::new();
         self.hurried = harvests.iter().map(|harvest| harvest.hurried).sum();
         for harvest in harvests {
@@ -140,7 +139,7 @@ impl Early {
     }
 }
 
-fn judge(intake: &Intake<'_>, flows: Vec<Ended>, early: Early, name: &str, registry: &Registry) -> Captured {
+fn judge(intake: &Intake<'_>, flows: Vec<Merged>, early: Early, name: &str, registry: &Registry) -> Captured {
     let mut flows_kept = merge::merge(flows, registry);
     let mut rows = early.rows;
     rows.probers = probing::find(&mut flows_kept);

@@ -6,8 +6,9 @@ mod live;
 mod slot;
 
 use super::ended::{Change, Ended};
+use super::merge::{self, Merged};
 use super::undecided::Progress;
-use super::{End, Options, Wanted, merge};
+use super::{End, Options, Wanted};
 use crate::flow::head::WHOLE_BYTES;
 use crate::flow::{FlowKey, Table};
 use crate::packet::{Packet, Time, Transport};
@@ -25,7 +26,7 @@ pub type Hashed = (u64, Packet);
 #[derive(Debug, Default)]
 pub struct Harvest {
     /// All flows that were kept, in no order.
-    pub flows: Vec<Ended>,
+    pub flows: Vec<Merged>,
     /// What the flows were that had to be judged early because there was no room for more.
     pub rows: Rows,
     /// Their number.
@@ -297,12 +298,10 @@ impl<'a> Shard<'a> {
 
     /// Ends all flows.
     pub fn finish(mut self) -> Harvest {
-        let table = std::mem::take(&mut self.table);
-        self.ended.reserve_exact(table.len());
-        for slot in table.into_slots() {
-            let ended = self.end(slot);
-            self.ended.push(ended);
-        }
-        Harvest { flows: self.ended, rows: self.rows, evicted: self.evicted, hurried: self.hurried }
+        let (table, ended) = (std::mem::take(&mut self.table), std::mem::take(&mut self.ended));
+        let mut flows = Vec::with_capacity(table.len() + ended.len());
+        flows.extend(ended.into_iter().map(Merged::from));
+        flows.extend(table.into_slots().map(|slot| Merged::from(self.end(slot))));
+        Harvest { flows, rows: self.rows, evicted: self.evicted, hurried: self.hurried }
     }
 }

@@ -81,7 +81,8 @@ impl Merged {
         if odds(&self.ended) > odds(&ended) {
             ended.decision = self.ended.decision.take();
         }
-        let Self { announced, inherited, answered_elsewhere, probe, .. } = *self;
+        let Self { inherited, answered_elsewhere, probe, .. } = *self;
+        let announced = self.announced.take();
         *self = Self { announced, inherited, answered_elsewhere, probe, ..seat(ended) };
     }
 }

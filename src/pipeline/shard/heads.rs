@@ -209,6 +209,7 @@ mod tests {
         shard.take(&[packet(2)], b"abcd");
         assert!(shard.heads.memory > size_of::<Undecided>());
         let flows = shard.finish().flows;
-        assert_eq!((flows.len(), flows[0].flow.packets, flows[0].decision.is_some()), (1, [2, 0], true));
+        let ended = &flows[0].ended;
+        assert_eq!((flows.len(), ended.flow.packets, ended.decision.is_some()), (1, [2, 0], true));
     }
 }
