@@ -9,7 +9,7 @@ use common::flows::{self, Outcome, Piece};
 use common::lookalikes::KINDS;
 use common::mutate::{self, Random};
 use portproof::flow::{Dir, HeadBuf};
-use portproof::packet::Transport;
+use portproof::packet::{TcpFields, Transport};
 use portproof::protocol::{self, Assessment, Band, Bits, evidence::PRIOR};
 
 fn judge(pieces: &[Piece]) -> Outcome {
@@ -259,6 +259,19 @@ fn one_broken_rule_is_enough() {
     assert_eq!(band(&change(&|_, p| word(p, 0, 0x9182_7364))), None);
     // A small number as first word.
     assert_eq!(band(&change(&|n, p| word(p, 0, 0x0102_0000 + (n as u32 & 1)))), None);
+    // The length of all packets in the first word.
+    let sized = |high: u32| {
+        let mut random = Random(9);
+        let mut pieces = session(cbc, 3, 1, 60);
+        for (n, p) in pieces.iter_mut().enumerate() {
+            p.data.resize(136, 0);
+            p.len = 136;
+            random.fill(&mut p.data[8..]);
+            word(p, 0, high | (n as u32 & 1) << 24 | 136);
+        }
+        band(&judge(&pieces))
+    };
+    assert_eq!((sized(0xf0d0_0000), sized(0xf0d0_7300)), (None, Some(Band::Likely)));
     // A little-endian counter.
     assert_eq!(band(&change(&|n, p| p.data[4..8].copy_from_slice(&(n as u32).to_le_bytes()))), None);
     // A clock in milliseconds.
@@ -273,6 +286,41 @@ fn one_broken_rule_is_enough() {
     assert_eq!(band(&change(&|_, p| word(p, 8, 0x0001_0002))), None);
     // OpenVPN's first bytes, both ways.
     assert_eq!(band(&change(&|n, p| word(p, 0, 0x48aa_bbcc ^ (n as u32 & 1)))).filter(|b| *b > Band::Likely), None);
+}
+
+/// One direction of a TCP stream joined in the middle: messages with lengths that count themselves, in segments of which
+/// `visible` bytes were captured.
+fn in_tcp(messages: &[Vec<u8>], visible: usize) -> Outcome {
+    let mut sequence = 70_000;
+    let mut pieces = Vec::new();
+    for (n, message) in messages.iter().enumerate() {
+        let data = [&(message.len() as u16 + 2).to_be_bytes()[..], &message[..]].concat();
+        let tcp = TcpFields { sequence, acknowledgement: 0, syn: false, ack: true, fin: false, rst: false };
+        sequence += data.len() as u32;
+        let mut piece = piece(n as u64 + 1, Dir::Originator, data);
+        piece.data.truncate(visible);
+        piece.tcp = Some(tcp);
+        pieces.push(piece);
+    }
+    flows::assess(protocol::ALL[protocol::index("esp-in-tcp").unwrap()], Transport::Tcp, &pieces)
+}
+
+#[test]
+fn in_tcp_a_chain_is_found_behind_the_cut() {
+    let sent = |suite: &Suite| {
+        let sent = session(*suite, 5, 900, 120).into_iter().filter(|p| p.dir == Dir::Originator && p.len < 250);
+        sent.map(|p| p.data).collect::<Vec<_>>()
+    };
+    let (aead, cbc) = (sent(&SUITES[0]), sent(&SUITES[5]));
+    assert_eq!(band(&in_tcp(&aead, 1500)), Some(Band::Certain));
+    // What a snaplen of 96 leaves.
+    assert_eq!(band(&in_tcp(&aead, 30)), Some(Band::Certain));
+    assert!(band(&in_tcp(&cbc, 1500)) >= Some(Band::Likely));
+    // Lengths that no ESP has.
+    let mut odd = cbc;
+    odd.iter_mut().skip(2).step_by(3).for_each(|message| message.push(9));
+    assert_eq!(band(&in_tcp(&odd, 1500)), None);
+    assert_eq!(band(&in_tcp(&odd, 30)), None);
 }
 
 /// Payloads after which `pieces` reach each band.

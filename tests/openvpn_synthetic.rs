@@ -14,9 +14,14 @@ use portproof::protocol;
 const NOW: u32 = 1_790_000_000;
 
 fn judge(datagrams: &[(Dir, Vec<u8>)]) -> Outcome {
+    judge_at(datagrams, |_| 0)
+}
+
+/// The same, with the nanosecond that each datagram comes at.
+fn judge_at(datagrams: &[(Dir, Vec<u8>)], at: impl Fn(usize) -> i64) -> Outcome {
     let piece = |(n, (dir, data)): (usize, &(Dir, Vec<u8>))| Piece {
         frame: n as u64 + 1,
-        time: Time(i64::from(NOW) * 1_000_000_000),
+        time: Time(i64::from(NOW) * 1_000_000_000 + at(n)),
         dir: *dir,
         len: data.len(),
         data: data.clone(),
@@ -93,11 +98,11 @@ fn point_to_point_data_do_not_start_without_a_handshake() {
     assert!((6.0..14.0).contains(&outcome.bits()), "{outcome:?}");
 }
 
-#[test]
-fn over_tcp_the_shape_is_no_more() {
+/// The datagrams in two streams with a length in front of each, in segments of 300 bytes, joined in the middle.
+fn judge_framed(datagrams: &[(Dir, Vec<u8>)]) -> Outcome {
     let stream = |dir: Dir| {
-        let mine = mixed([[0x4a, 0x9c, 0x41, 0xe7]; 2], 40, packet_id).into_iter().filter(move |(d, _)| *d == dir);
-        mine.flat_map(|(_, data)| [(data.len() as u16).to_be_bytes().to_vec(), data].concat()).collect::<Vec<u8>>()
+        let mine = datagrams.iter().filter(move |(d, _)| *d == dir);
+        mine.flat_map(|(_, data)| [&(data.len() as u16).to_be_bytes()[..], &data[..]].concat()).collect::<Vec<u8>>()
     };
     let streams = Dir::BOTH.map(stream);
     let mut pieces = Vec::new();
@@ -117,8 +122,79 @@ fn over_tcp_the_shape_is_no_more() {
             pieces.push(Piece { frame, time, dir, len: data.len(), data: data.to_vec(), tcp: Some(tcp) });
         }
     }
-    let outcome = flows::assess(protocol::ALL[protocol::index("openvpn").unwrap()], Transport::Tcp, &pieces);
+    flows::assess(protocol::ALL[protocol::index("openvpn").unwrap()], Transport::Tcp, &pieces)
+}
+
+#[test]
+fn over_tcp_the_shape_is_no_more() {
+    let outcome = judge_framed(&mixed([[0x4a, 0x9c, 0x41, 0xe7]; 2], 40, packet_id));
     assert!((14.0..20.0).contains(&outcome.bits()), "{outcome:?}");
+}
+
+/// A length, a type that is P_DATA_V2's first byte, a small number and noise of any length: no cipher leaves that.
+#[test]
+fn over_tcp_a_header_without_counter_and_blocks_is_no_openvpn() {
+    let random = |n: u32| n.wrapping_mul(0x9e37_79b9).to_be_bytes().to_vec();
+    let outcome = judge_framed(&data([[0x48, 0, 0, 0]; 2], 40, random));
+    assert!((6.0..14.0).contains(&outcome.bits()), "{outcome:?}");
+    let counted = judge_framed(&data([[0x48, 0, 0, 0]; 2], 40, packet_id));
+    assert!(counted.bits() >= 20.0, "{counted:?}");
+}
+
+/// A quiet tunnel of which the capture lost every third packet: few packet IDs, with gaps.
+#[test]
+fn a_packet_id_may_have_gaps() {
+    for (count, band) in [(7, 20.0), (30, 20.0)] {
+        let mut lossy = mixed([[0x48, 0, 0, 0]; 2], count, packet_id);
+        let mut nth = 0;
+        lossy.retain(|_| {
+            nth += 1;
+            nth % 3 != 0
+        });
+        let outcome = judge(&lossy);
+        assert!(outcome.bits() >= band, "{count}: {outcome:?}");
+    }
+    // A clock is none.
+    let outcome = judge(&mixed([[0x48, 0, 0, 0]; 2], 30, |n| (7000 + n * 20).to_be_bytes().to_vec()));
+    assert!(outcome.bits() < 14.0, "{outcome:?}");
+}
+
+/// A number in little-endian over a few zeros, which P_DATA_V1's packet ID ends in the middle of: behind it follow zeros, no tag.
+#[test]
+fn what_never_changes_behind_the_packet_id_is_no_ciphertext() {
+    let flow = data([[0x30, 0, 0, 2]; 2], 12, |n| (n + 1).to_le_bytes().to_vec());
+    let outcome = judge(&flow);
+    assert!(outcome.bits() < 14.0, "{outcome:?}");
+}
+
+/// Pings alone under AES-CBC and SHA1 have 72 bytes, and 48 00 00 00 is 72 in the other byte order.
+#[test]
+fn cbc_pings_that_look_like_a_length_take_a_steady_interval() {
+    let mut pings = data([[0x48, 0, 0, 0]; 2], 8, |n| n.wrapping_mul(0x9e37_79b9).to_be_bytes().to_vec());
+    let mut random = Random(3);
+    for (_, data) in &mut pings {
+        data.resize(72, 0);
+        random.fill(&mut data[4..]);
+    }
+    let at_once = judge(&pings);
+    assert!((6.0..14.0).contains(&at_once.bits()), "{at_once:?}");
+    let steady = judge_at(&pings, |n| n as i64 / 2 * 10_000_000_000 + n as i64 % 2 * 400_000_000);
+    assert!((14.0..20.0).contains(&steady.bits()), "{steady:?}");
+    let irregular = judge_at(&pings, |n| n as i64 * 3_000_000_000 + (n * n % 7) as i64 * 400_000_000);
+    assert!((6.0..14.0).contains(&irregular.bits()), "{irregular:?}");
+}
+
+/// With a random peer ID and one direction only nothing but lengths tells P_DATA_V2 from ESP.
+#[test]
+fn lengths_in_multiples_of_four_are_esps() {
+    let header = [[0x4f, 0x19, 0x3c, 0xfb]; 2];
+    let one = |datagrams: Vec<(Dir, Vec<u8>)>| {
+        judge(&datagrams.into_iter().filter(|(dir, _)| *dir == Dir::Originator).collect::<Vec<_>>()).bits()
+    };
+    let mut aligned = data(header, 24, packet_id);
+    aligned.iter_mut().for_each(|(_, data)| data.truncate(data.len() / 16 * 16));
+    let (any, aligned) = (one(data(header, 24, packet_id)), one(aligned));
+    assert!(any >= 10.0 && aligned <= 6.0, "{any} {aligned}");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //!
 //! Segments may come in any order, overlap, repeat or be missing. Kept are the contiguous bytes from the start (or, when
 //! the start was not captured, from the first segment seen), at most 8 KiB, and which frame carried which byte. What lies
-//! behind a gap waits in a small buffer; when the gap does not close the stream ends there, or starts anew behind it when
-//! too little came before. Where the snaplen cut a segment the bytes end, too; of some later segments the visible start is
-//! kept with its place, since a record may begin there.
+//! behind a gap waits in a small buffer; when the gap does not close the stream ends there, or starts anew behind it, once,
+//! when too little came before. Where the snaplen cut a segment the bytes end, too. Of some segments behind the end the start
+//! is kept with its place, since a record may begin there.
 
 use crate::packet::Time;
 
@@ -17,12 +17,12 @@ const RESTART_BELOW: usize = 512;
 /// Entries of the map from bytes to frames; later segments join the last entry.
 const MAPPED: usize = 64;
 
-/// Segments kept behind the first one that the snaplen cut.
+/// Segments kept behind the first one that the snaplen cut, or behind a gap.
 pub const PIECES: usize = 24;
 /// Bytes kept of each.
 const PIECE_BYTES: usize = 48;
 
-/// The visible start of a segment behind the first one that the snaplen cut.
+/// The visible start of a segment behind the end of the contiguous bytes.
 #[derive(Clone, Debug)]
 pub struct Piece {
     /// Its place in the stream, in bytes behind the first byte of [`Stream::bytes`].
@@ -154,10 +154,15 @@ impl StreamBuf {
         self.next = self.next.map(|n| n.wrapping_add((len - known) as u32));
         // Bytes that the snaplen cut off are a gap that will never close.
         if data.len() < len && !self.is_full() {
-            (self.broken, self.cut) = (true, true);
-            for w in std::mem::take(&mut self.waiting) {
-                self.keep(w.sequence, w.frame, w.time, w.len, &w.data);
-            }
+            self.end();
+        }
+    }
+
+    /// Ends the contiguous bytes: of what waits and of what comes only the starts of segments are kept.
+    fn end(&mut self) {
+        (self.broken, self.cut) = (true, true);
+        for w in std::mem::take(&mut self.waiting) {
+            self.keep(w.sequence, w.frame, w.time, w.len, &w.data);
         }
     }
 
@@ -180,10 +185,8 @@ impl StreamBuf {
         if self.waiting.len() <= WAITING {
             return;
         }
-        if self.bytes.len() >= RESTART_BELOW {
-            self.broken = true;
-            self.waiting = Vec::new();
-            return;
+        if self.bytes.len() >= RESTART_BELOW || self.restarted {
+            return self.end();
         }
         let next = self.next.unwrap_or(sequence);
         let first = self.waiting.iter().map(|w| w.sequence.wrapping_sub(next)).min().unwrap_or(0);
@@ -281,7 +284,7 @@ impl<'a> Stream<'a> {
         self.buf.conflicting
     }
 
-    /// Where the snaplen cut the stream: the starts of some segments behind `bytes`, in order of their place.
+    /// Where the snaplen cut the stream or a gap ended it: the starts of some segments behind `bytes`, in order of their place.
     pub fn pieces(&self) -> &'a [Piece] {
         &self.buf.pieces
     }
@@ -350,6 +353,22 @@ mod tests {
         }
         assert_eq!(buf.len(), WAITING + 1);
         assert!(!buf.view().start_seen() && buf.view().restarted());
+    }
+
+    #[test]
+    fn behind_a_second_gap_the_starts_of_segments_are_kept() {
+        let mut buf = StreamBuf::default();
+        buf.open(99);
+        for n in 0..60u32 {
+            if n % 3 != 0 {
+                buf.push(100 + 100 * n, u64::from(n), Time(0), 100, &[n as u8; 100]);
+            }
+        }
+        assert!(buf.view().is_broken() && buf.view().restarted());
+        assert_eq!(buf.view().bytes(), [[1; 100], [2; 100]].concat());
+        let kept = buf.view().pieces().iter().map(|p| (p.offset, p.frame, p.len)).collect::<Vec<_>>();
+        assert_eq!(kept.len(), PIECES);
+        assert_eq!(kept[..3], [(300, 4, 100), (400, 5, 100), (600, 7, 100)]);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Protocol for Coap {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
-            [0x40..=0x7f, ..] if d.len >= 4 => Message::new(d.bytes, d.len),
+            [0x40..=0x7f, ..] if d.len >= 4 && !is_transport_stream(d.bytes, d.len) => Message::new(d.bytes, d.len),
             _ => None,
         });
         let finding = datagrams::judge(&reading, &SHAPE, Message::is_answered_by).map(|mut finding| {
@@ -62,13 +62,37 @@ impl Protocol for Coap {
     }
 }
 
+/// Whether a datagram holds packets of an MPEG transport stream: 188 bytes each, the first of which is 47.
+fn is_transport_stream(bytes: &[u8], len: usize) -> bool {
+    len.is_multiple_of(188) && bytes.iter().step_by(188).all(|first| *first == 0x47)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::{Dir, HeadBuf};
+    use crate::packet::{Time, Transport};
     use crate::protocol::{Band, replay};
 
     #[test]
     fn the_capture_is_recognised() {
         replay::expect(&Coap, "libcoap.pcap", Band::Confident);
+    }
+
+    #[test]
+    fn a_transport_stream_over_udp_is_none() {
+        let judged = |skipped: usize| {
+            let mut buf = HeadBuf::new(Transport::Udp);
+            for n in 0..8u8 {
+                // Program identifier 256 and a continuity counter are a request; a path in an option follows, and payload.
+                let packet =
+                    |i: u8| [&[0x47, 1, 0, 0x10 | (n + i) & 15][..], &[7; 7], &[0xb4], b"path", &[0xff; 172]].concat();
+                let data = [packet(0), packet(1)].concat();
+                let data = data.get(..data.len() - skipped).unwrap_or_default();
+                buf.push_datagram(u64::from(n), Time(0), Dir::Originator, data.len(), data);
+            }
+            matches!(Coap.assess(&buf.view(None, false)), Assessment::Recognised(_))
+        };
+        assert_eq!((judged(0), judged(1)), (false, true));
     }
 }

@@ -72,7 +72,7 @@ impl Dialogue for Kafka {
 /// Bits for a correlation ID that comes back. Zeros stand in many places.
 fn worth(correlation: u32) -> i32 {
     match correlation {
-        0 => 7,
+        0 => 4,
         1..=255 => 10,
         _ => 14,
     }
@@ -116,5 +116,14 @@ mod tests {
         let answers = b"\x00\x00\x00\x06\x00\x00\x10\x00\x00\x00\x00\x00\x00\x06\x00\x00\x10\x01\x00\x00";
         assert_eq!(joined(&Kafka, client, answers).unwrap().bits(), Bits::whole(30));
         assert_eq!(joined(&Kafka, client, &answers[..10]).unwrap().bits(), Bits::whole(16));
+    }
+
+    /// SMPP: a length, a command, its status of zero, and a number.
+    #[test]
+    fn another_header_of_four_words_is_none() {
+        let client =
+            b"\x00\x00\x00\x15\x00\x00\x00\x04\x00\x00\x00\x00\x00\x01A\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
+        let finding = found(&Kafka, client, b"\x00\x00\x00\x11\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00");
+        assert!(finding.as_ref().is_none_or(|f| f.bits() < Bits::whole(14)), "{finding:?}");
     }
 }

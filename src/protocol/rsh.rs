@@ -9,6 +9,9 @@ static REQUEST: Family = Family { id: "rsh.request", cap: Bits::whole(16) };
 /// One byte, NUL, or 01 and a line of text.
 static ANSWER: Family = Family { id: "rsh.answer", cap: Bits::whole(10) };
 
+/// The longest name of a user, in bytes: with a domain's in front.
+const LONGEST_NAME: usize = 64;
+
 /// The recogniser.
 pub(super) struct Rsh;
 
@@ -43,6 +46,11 @@ impl Dialogue for Rsh {
         if port.is_empty() && complete.clone().all(|s| s.len() == 1) {
             return Opening::Foreign;
         }
+        // Other text behind small numbers: lengths of two bytes, of which the first is NUL.
+        let is_name = |b: &u8| b.is_ascii_alphanumeric() || b"._-@$+%\\".contains(b);
+        if !complete.take(2).all(|name| name.len() <= LONGEST_NAME && name.iter().all(is_name)) {
+            return Opening::Foreign;
+        }
         Said::new(&REQUEST, 16, "client sends port, two names and a command, each ended by NUL")
             .detail("user", name(1))
             .detail("command", name(2))
@@ -73,5 +81,6 @@ mod tests {
         assert_eq!((finding.bits(), finding.details[1].1.as_str()), (Bits::whole(26), "uptime"));
         assert!(excluded(&Rsh, b"1022\0joe\0root\0uptime\0", b"HTTP"));
         assert!(found(&Rsh, b"\0u\0t\0e\0s\0", b"").is_none());
+        assert!(found(&Rsh, b"\0*{\"id\": 1, \"v\": 2}\0+{\"id\": 3, \"v\": 4}\0,{\"id\": 5}\0", b"\0").is_none());
     }
 }

@@ -66,7 +66,7 @@ impl Dialogue for Socks {
                     Opening::Foreign
                 }
             }
-            (&[0, code @ 0x5a..=0x5d, ..], [4, ..]) => {
+            (&[0, code @ 0x5a..=0x5d, ..], [4, 1 | 2, ..]) => {
                 if bytes.len() < 8 {
                     return Opening::Short;
                 }

@@ -79,7 +79,9 @@ impl Protocol for WireGuard {
         let mut finding = Finding { spoke: reading.spoke(), ..Finding::default() };
         let handshake = |m: &Message| !matches!(m.kind, Kind::Data { .. });
         let shaped = reading.hits.iter().filter(|h| handshake(&h.message) && h.message.is_standard()).count() as i32;
-        if shaped > 0 {
+        let all = reading.hits.iter().filter(|h| handshake(&h.message)).count() as i32;
+        // A number in little-endian that counts up has the length of a message here and there.
+        if shaped > 0 && shaped == all {
             let text = "type, three zero bytes and the length of a handshake message";
             finding.evidence.push(item(&HANDSHAKE, 13 + shaped, reading.frames(handshake), text));
         }
@@ -162,5 +164,19 @@ mod tests {
             assert!(found.bits() >= Bits::whole(30), "{found:?}");
             assert_eq!(found.variant.is_some(), reserved != 0);
         }
+    }
+
+    #[test]
+    fn a_little_endian_number_that_counts_up_is_no_type() {
+        let mut buf = HeadBuf::new(Transport::Udp);
+        for (n, len) in [(1u32, 148), (2, 240), (3, 100)] {
+            let data = [&n.to_le_bytes()[..], &[0x5a; 240]].concat();
+            buf.push_datagram(u64::from(n), Time(0), Dir::Originator, len, &data[..len]);
+        }
+        let found = match WireGuard.assess(&buf.view(None, false)) {
+            Assessment::Recognised(finding) => finding.bits(),
+            _ => Bits::ZERO,
+        };
+        assert!(found < Bits::whole(14), "{found}");
     }
 }

@@ -3,7 +3,7 @@
 use super::family::{FRAMING, IKE, PREFIX};
 use super::sa::{self, Sa, Seen};
 use super::weigh::{conclude, weigh};
-use crate::flow::{Dir, Head};
+use crate::flow::{Dir, Head, Stream};
 use crate::packet::Transport;
 use crate::protocol::{Assessment, Band, Bits, Evidence, Finding, Frames, Protocol, Sentence, counted, evidence, link};
 use crate::wire::esp::{Encapsulated, Esp, TCP_PREFIX, split_message};
@@ -71,7 +71,10 @@ fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
     }
     if stream.start_seen() && dir == Dir::Responder {
         let found = chain(head, dir, 0);
-        return if is_chain(&found) { found } else { Messages::default() };
+        return if is_chain(&found) && ends_open(bytes, 0) { found } else { Messages::default() };
+    }
+    if !stream.pieces().is_empty() {
+        return bridge(stream, dir);
     }
     // Most bytes are not the first of a length.
     let next_length = |from: usize| Some(from + bytes.get(from..)?.iter().position(|high| *high <= HIGHEST)?);
@@ -79,7 +82,7 @@ fn messages<'a>(head: &Head<'a>, dir: Dir) -> Messages<'a> {
     while let Some(at) = next.filter(|at| *at < SEARCHED) {
         if plausible(bytes.get(at..).unwrap_or_default()) && leads(bytes, at) {
             let found = chain(head, dir, at);
-            if is_chain(&found) {
+            if is_chain(&found) && ends_open(bytes, at) {
                 return found;
             }
         }
@@ -112,6 +115,18 @@ fn is_chain(found: &Messages<'_>) -> bool {
     !found.ike.is_empty() || (found.frames.len() >= FOLLOWING && counts())
 }
 
+/// Whether the messages from `start` on lead to the end of what is visible, and not to something that is none.
+fn ends_open(bytes: &[u8], start: usize) -> bool {
+    let last = follow(bytes, start).last().map_or(start, |(place, _)| place);
+    let behind = bytes.get(last..).and_then(split_message).map_or(&[][..], |(_, behind)| behind);
+    let unfinished = |high: u8, low: u8| usize::from(u16::from_be_bytes([high, low])) > behind.len();
+    match behind {
+        [high, low, _, _, _, _, ..] => unfinished(*high, *low) && plausible(behind),
+        [high, ..] => *high <= HIGHEST,
+        [] => true,
+    }
+}
+
 /// One message of a stream.
 enum Message<'a> {
     Keepalive,
@@ -126,16 +141,58 @@ fn follow(bytes: &[u8], start: usize) -> impl Iterator<Item = (usize, Message<'_
         let place = bytes.len() - rest.len();
         let (message, behind) = split_message(rest)?;
         rest = behind;
-        let message = match Encapsulated::of(message.len(), message) {
-            Encapsulated::Keepalive => Message::Keepalive,
-            Encapsulated::Marked(bytes) => Message::Ike(Ike::new(bytes.len(), bytes)?),
-            Encapsulated::NonIkeMarked(_) => return None,
-            // SPI, number and ciphertext are not one byte over and over.
-            Encapsulated::Bare([first, rest @ ..]) if rest.iter().take(15).all(|byte| byte == first) => return None,
-            Encapsulated::Bare(bytes) => Message::Esp(bytes.len(), Esp::new(bytes.len(), bytes)?),
-        };
-        Some((place, message))
+        Some((place, read(message.len(), message)?))
     })
+}
+
+/// A message of `len` bytes of which `bytes` are visible.
+fn read(len: usize, bytes: &[u8]) -> Option<Message<'_>> {
+    Some(match Encapsulated::of(len, bytes) {
+        Encapsulated::Keepalive => Message::Keepalive,
+        Encapsulated::Marked(bytes) => Message::Ike(Ike::new(len.saturating_sub(4), bytes)?),
+        Encapsulated::NonIkeMarked(_) => return None,
+        // SPI, number and ciphertext are not one byte over and over.
+        Encapsulated::Bare([first, rest @ ..]) if rest.iter().take(15).all(|byte| byte == first) => return None,
+        Encapsulated::Bare(bytes) => Message::Esp(len, Esp::new(len, bytes)?),
+    })
+}
+
+/// The messages of a stream that the snaplen cut or that has gaps: one is looked for where the one before ends, and where that
+/// is not known at the start of a segment. Nothing unless enough lengths lead to a message, and few to none.
+fn bridge<'a>(stream: Stream<'a>, dir: Dir) -> Messages<'a> {
+    let (mut found, mut next, mut links, mut misled) = (Messages::default(), None, 0, 0);
+    let (frame, time) = stream.origin(0).unwrap_or_default();
+    let first = (0, stream.bytes(), frame, time);
+    let pieces = stream.pieces().iter().map(|p| (p.offset as usize, &*p.data, p.frame, p.time));
+    for (start, bytes, frame, time) in std::iter::once(first).chain(pieces) {
+        let led = next.filter(|next| (start..start + bytes.len()).contains(next));
+        let mut at = led.unwrap_or(start);
+        // A message that goes on in this segment or behind it.
+        if led.is_none() && next.is_some_and(|next| next > start) {
+            continue;
+        }
+        while let Some([high, low, body @ ..]) = bytes.get(at - start..).filter(|rest| !rest.is_empty()) {
+            let len = usize::from(u16::from_be_bytes([*high, *low]));
+            let message = len.checked_sub(2).and_then(|len| read(len, body.get(..len).unwrap_or(body)));
+            let led = next == Some(at);
+            next = None;
+            match message.filter(|_| len <= usize::from(LONGEST)) {
+                None => {
+                    misled += usize::from(led);
+                    break;
+                }
+                Some(Message::Keepalive) => {}
+                Some(Message::Ike(ike)) => found.ike.push((frame, ike)),
+                Some(Message::Esp(len, esp)) => found.esp.push(Seen { frame, time, dir, len, esp }),
+            }
+            links += usize::from(led);
+            found.frames.push(frame);
+            at += len;
+            next = Some(at);
+        }
+    }
+    let enough = links >= FOLLOWING && misled * 4 <= links && is_chain(&found);
+    if enough { found } else { Messages::default() }
 }
 
 fn chain<'a>(head: &Head<'a>, dir: Dir, start: usize) -> Messages<'a> {
@@ -167,7 +224,7 @@ fn finding(found: [Messages<'_>; 2]) -> Finding {
     }
     let frames: Frames = found.iter().flat_map(|m| m.frames.iter().take(3).copied()).collect();
     let count: usize = found.iter().map(|m| m.frames.len()).sum();
-    let bits = if count >= FOLLOWING { FRAMING.cap } else { Bits::whole(4) };
+    let bits = if count >= FOLLOWING && weighed.fits { FRAMING.cap } else { Bits::whole(4) };
     say(&FRAMING, bits, frames, counted!("{count} messages follow each other by lengths that count themselves", count));
     let ikes: Vec<_> =
         Dir::BOTH.iter().flat_map(|dir| dir.of(&found).ike.iter().map(|(f, m)| (*dir, *f, *m))).collect();
@@ -195,4 +252,31 @@ fn finding(found: [Messages<'_>; 2]) -> Finding {
     let certain = Band::of(evidence::PRIOR + finding.bits()) == Some(Band::Certain);
     finding.settled = certain && weighed.counted.iter().all(|n| *n >= 2);
     finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Messages of these lengths.
+    fn stream(lengths: &[u16]) -> Vec<u8> {
+        let message = |(n, len): (usize, &u16)| {
+            let mut bytes = [&len.to_be_bytes()[..], &[0xc3, 0xa1, 7, 9, 0, 0, 0, n as u8 + 1]].concat();
+            bytes.extend((10..*len).map(|at| (at * 37 + n as u16 * 11) as u8));
+            bytes
+        };
+        lengths.iter().enumerate().flat_map(message).collect()
+    }
+
+    #[test]
+    fn a_chain_leads_to_the_end() {
+        let whole = stream(&[122, 142, 106, 122]);
+        assert_eq!(follow(&whole, 0).count(), 4);
+        assert!(ends_open(&whole, 0) && ends_open(&whole[..whole.len() - 50], 0));
+        assert!((1..10).all(|more| ends_open(&stream(&[122, 142, 106, 122])[..370 + more], 0)));
+        // No multiple of four with the length in front: what is read as ESP before it was none.
+        let broken = stream(&[122, 142, 106, 123, 122]);
+        assert_eq!(follow(&broken, 0).count(), 3);
+        assert!(!ends_open(&broken, 0));
+    }
 }

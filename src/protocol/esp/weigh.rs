@@ -16,6 +16,8 @@ pub(super) struct Weighed {
     pub(super) variant: Option<&'static str>,
     /// ESP packets by direction, of SAs that count.
     pub(super) counted: [u64; 2],
+    /// Whether the lengths do not speak against ESP.
+    pub(super) fits: bool,
 }
 
 /// Weighs `sas`.
@@ -45,6 +47,7 @@ pub(super) fn weigh(sas: &[Sa<'_>]) -> Weighed {
         let text = "what follows the sequence number is no ciphertext: bytes repeat from packet to packet".into();
         say(&BODY, Bits::whole(-14), frames(&counting), text);
     }
+    weighed.fits = !weighed.evidence.iter().any(|e| std::ptr::eq(e.family, &LENGTHS) && e.bits < Bits::ZERO);
     for sa in counting {
         *sa.dir.of_mut(&mut weighed.counted) += sa.count();
     }
@@ -139,6 +142,12 @@ fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'st
         return;
     }
     let zeros = |spi: u32| spi.to_be_bytes().iter().filter(|b| **b == 0).count();
+    if let Some(sa) = counting.iter().find(|sa| is_length(sa)) {
+        let spi = sa.spi;
+        let text = counted!("{spi:08x} holds the length of all packets, while SPIs are random", spi);
+        say(&WORD, Bits::whole(-8), frames(counting), text);
+        return;
+    }
     let data_v2 = |spi: u32| matches!(spi >> 24, 0x48..=0x4f);
     if let Some(sa) = counting.iter().find(|sa| zeros(sa.spi) >= 2) {
         let spi = sa.spi;
@@ -151,6 +160,16 @@ fn first_words(counting: &[&Sa<'_>], structured: bool, say: &mut impl FnMut(&'st
         let text = "the first byte is OpenVPN's P_DATA_V2 throughout, one in 32 by chance".into();
         say(&WORD, Bits::whole(-8), frames(counting), text);
     }
+}
+
+/// Whether all packets have one length and the first word holds it, header included or not, in two bytes of either order:
+/// 2^-10 of random words.
+fn is_length(sa: &Sa<'_>) -> bool {
+    let mut lengths = sa.packets.iter().map(|p| p.len);
+    let Some(len) = lengths.next().filter(|first| lengths.all(|l| l == *first)) else { return false };
+    let [a, b, c, d] = sa.spi.to_be_bytes().map(usize::from);
+    let holds = |high: usize, low: usize| (len.saturating_sub(12)..=len).step_by(2).any(|l| high << 8 | low == l);
+    sa.lengths().0 == 1 && [(c, d), (d, c), (a, b), (b, a)].into_iter().any(|(high, low)| holds(high, low))
 }
 
 /// Looks for what only ESP has: an IV that follows the sequence number, or an inner packet. Returns the variant.

@@ -74,6 +74,7 @@ fn weigh(messages: &[Message<'_>], sides: &[Side<'_>]) -> Option<Reading> {
     }
     fresh(messages, &sides, &mut items);
     let clear = inner(&sides, &mut items);
+    shapeless(&sides, &mut items);
     random(&sides, magic || clear, &mut items);
     let best = sides.iter().find(|s| s.header == 4).or(sides.first());
     let variant = match best {
@@ -169,11 +170,36 @@ fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     let unordered = sides.iter().all(|s| s.form == Form::Opaque);
     let supported = [&DATA_BLOCKS, &DATA_CHAIN, &DATA_PING].into_iter().any(|family| items.has(family));
     match looks_random(samples) {
+        Some(_) if sides.iter().any(|s| s.form != Form::Opaque && is_fixed(s, skip(s))) => {
+            let text = "bytes behind the header and the packet ID never change, so no ciphertext";
+            items.add(&DATA_RANDOM, -12, &frames, text);
+        }
         Some(true) if !unordered || supported => {
             items.add(&DATA_RANDOM, 3, &frames, "what follows the header is as random as ciphertext");
         }
         Some(false) => items.add(&DATA_RANDOM, -12, &frames, "what follows the header is not random, so no ciphertext"),
         _ => {}
+    }
+}
+
+/// Whether bytes among the sixteen from `at` on, a tag's or ciphertext's, are the same in all packets, so many that chance does it
+/// once in 2^20. Packets that came twice count once.
+fn is_fixed(side: &Side<'_>, at: usize) -> bool {
+    let mut fronts: Vec<&[u8; 16]> = side.packets.iter().filter_map(|m| m.bytes.get(at..)?.first_chunk()).collect();
+    fronts.sort_unstable();
+    fronts.dedup();
+    let same = |n: &usize| fronts.windows(2).all(|w| matches!(w, [a, b] if a.get(*n) == b.get(*n)));
+    fronts.len() >= 3 && (0..16).filter(same).count() * 8 * (fronts.len() - 1) >= 24
+}
+
+/// Neither a packet ID to be seen nor the lengths of whole blocks: no cipher of OpenVPN's but CFB and OFB, which hardly anybody
+/// sets, leaves that.
+fn shapeless(sides: &[&Side<'_>], items: &mut Items) {
+    let Some(side) = sides.iter().find(|s| s.is_shapeless()) else { return };
+    let known = [&DATA_BLOCKS, &DATA_CHAIN, &DATA_PING, &STATIC_INNER, &MAGIC].into_iter().any(|f| items.has(f));
+    if !known && sides.iter().all(|s| s.form == Form::Opaque) {
+        let text = "no packet ID behind the header, and the lengths are no HMAC, IV and whole blocks";
+        items.add(&DATA_LENGTHS, -6, &side.frames(), text);
     }
 }
 

@@ -69,7 +69,8 @@ pub(super) static DATA_COUNTER: Family = family("openvpn.data-packet-id", 8);
 pub(super) static DATA_BOTH: Family = family("openvpn.data-both-sides", 4);
 /// What follows the header is as random as ciphertext: most plain protocols fail.
 pub(super) static DATA_RANDOM: Family = family("openvpn.data-random", 3);
-/// Lengths that are not multiples of four, which ESP's always are; only where the header speaks for OpenVPN already.
+/// Lengths that are not multiples of four, which ESP's always are; only where the header speaks for OpenVPN already. Against it:
+/// all are, where no more than the first byte speaks for OpenVPN; or there is no counter, and they are no blocks either.
 pub(super) static DATA_LENGTHS: Family = family("openvpn.data-lengths", 3);
 /// Pings of the constant length of AEAD, 40 bytes (41 in some with compression framing), among longer packets.
 pub(super) static DATA_PING: Family = family("openvpn.data-ping", 3);

@@ -3,6 +3,7 @@
 use super::families::*;
 use super::items::Items;
 use super::message::Message;
+use super::static_key::SHORTEST_PERIOD;
 use crate::flow::tally::Lengths;
 use crate::flow::{Dir, Head};
 use crate::protocol::{Strand, counted, link};
@@ -13,6 +14,10 @@ use std::collections::BTreeSet;
 pub(super) const FEWEST: usize = 3;
 /// Packets from which the absence of a counter means CBC.
 const FEWEST_BLOCKS: usize = 6;
+/// Packets of a direction from which a counter may have gaps.
+const FEWEST_LOSSY: usize = 4;
+/// Different lengths from which it says something that all are multiples of four.
+const FEWEST_LENGTHS: usize = 4;
 /// The ciphers' blocks, bytes.
 const BLOCKS: [usize; 2] = [16, 8];
 /// Packets of each direction from which a random peer ID that both use is believed.
@@ -222,8 +227,9 @@ impl<'m> Side<'m> {
     /// Lengths that tell AEAD packets from ESP's, and pings.
     pub(super) fn lengths(&self, other: Option<&Self>, items: &mut Items) {
         if self.form == Form::Opaque {
-            return self.idle(items);
+            return self.idle(other, items);
         }
+        self.aligned(other, items);
         if !(self.small_peer() || self.header == 1 || self.shares_peer(other)) {
             return;
         }
@@ -242,14 +248,36 @@ impl<'m> Side<'m> {
         items.add(&DATA_PING, 3, &pings, text);
     }
 
+    /// Only the first byte speaks for OpenVPN, and the lengths for ESP: AEAD packets are as long as what they carry, of which
+    /// one length in four is a multiple of four, more where nothing but bare acknowledgements and pings are sent.
+    fn aligned(&self, other: Option<&Self>, items: &mut Items) {
+        if self.header != 4 || self.small_peer() || self.shares_peer(other) {
+            return;
+        }
+        let mut lengths: Vec<usize> = self.packets.iter().map(|m| m.len).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let odd = |t: Lengths| t.by_mod16.iter().enumerate().any(|(class, &n)| class % 4 != 0 && n > 0);
+        let all = lengths.iter().all(|len| len.is_multiple_of(4)) && !self.tallied.is_some_and(odd);
+        let count = lengths.len().max(self.tallied.map_or(0, |t| t.distinct() as usize)).min(99);
+        if all && count >= FEWEST_LENGTHS {
+            let text = counted!("{count} different lengths are all multiples of four, as ESP's always are", count);
+            items.add(&DATA_LENGTHS, -(count.min(8) as i32), &self.frames(), text);
+        }
+    }
+
     /// CBC without traffic: nothing but pings, which have one length.
-    fn idle(&self, items: &mut Items) {
+    fn idle(&self, other: Option<&Self>, items: &mut Items) {
+        if !self.is_alone() || !self.small_peer() || self.packets.len() < FEWEST_BLOCKS {
+            return;
+        }
         let Some(len) = self.packets.first().map(|m| m.len) else { return };
-        let alone = self.packets.iter().all(|m| m.len == len) && self.tallied.is_none_or(|t| t.distinct() == 1);
-        // 48 00 00 00 is a length as well, in the other byte order, and that of a ping under SHA1.
+        // 48 00 00 00 is a length as well, in the other byte order, and that of a ping under SHA1. Few send a length of four
+        // bytes in datagrams, and hardly any nothing else, all the time and from both sides.
         let length = self.packets.first().and_then(|m| m.u32_at(0)).map(|word| word.swap_bytes() as usize);
         let counted = length.is_some_and(|length| [len, len - 4].contains(&length));
-        if !alone || counted || !self.small_peer() || self.packets.len() < FEWEST_BLOCKS {
+        let steady = |s: &Self| s.packets.first().is_some_and(|m| m.len == len) && s.is_alone() && s.is_regular();
+        if counted && !(steady(self) && other.is_some_and(steady)) {
             return;
         }
         // HMAC, IV, and packet ID and ping with their padding.
@@ -257,8 +285,24 @@ impl<'m> Side<'m> {
         let fits = |step: usize| Digest::ALL.iter().find(|d| ping(step, d) == len);
         if let Some(digest) = fits(16).or(fits(8)) {
             let text = format!("all packets have {len} bytes: an HMAC of {}, an IV and a ping", digest.size());
-            items.add(&DATA_PING, 3, &self.frames(), text);
+            items.add(&DATA_PING, if counted { 1 } else { 3 }, &self.frames(), text);
         }
+    }
+
+    /// Whether all packets have one length.
+    fn is_alone(&self) -> bool {
+        let len = |m: &&Message<'_>| m.len;
+        let first = self.packets.first().map(len);
+        self.packets.iter().all(|m| Some(m.len) == first) && self.tallied.is_none_or(|t| t.distinct() == 1)
+    }
+
+    /// Whether the packets come at one interval of a second or more, as pings do while nothing else is sent. Packets that the
+    /// capture lost make it a small multiple.
+    fn is_regular(&self) -> bool {
+        let gaps = || self.packets.windows(2).filter_map(|w| Some(w.get(1)?.time.since(w.first()?.time)));
+        let Some(least) = gaps().min().filter(|least| *least >= SHORTEST_PERIOD) else { return false };
+        let off = |gap: i64| ((gap + least / 2) / least * least - gap).abs();
+        self.packets.len() >= FEWEST_BLOCKS && gaps().all(|gap| gap <= 5 * least && off(gap) <= least / 5)
     }
 
     /// CBC: HMAC, IV and whole blocks.
@@ -279,6 +323,14 @@ impl<'m> Side<'m> {
             );
             items.add(&DATA_BLOCKS, bits, &self.frames(), text);
         }
+    }
+
+    /// Whether packets show neither a counter, not even one with gaps, nor the lengths of a block cipher.
+    pub(super) fn is_shapeless(&self) -> bool {
+        let after = |m: &&Message<'_>| m.u32_at(self.header);
+        let (least, most) = (self.packets.iter().filter_map(after).min(), self.packets.iter().filter_map(after).max());
+        let near = least.zip(most).is_some_and(|(least, most)| most - least < 1 << 16);
+        self.form == Form::Opaque && self.packets.len() >= FEWEST_BLOCKS && !near && self.block_size().is_none()
     }
 
     /// CBC: lengths of the other side in the class of this side's. Lengths that both have show nothing more.
@@ -360,8 +412,9 @@ fn form(packets: &[&Message<'_>], header: usize) -> Form {
 }
 
 /// Whether the values are a counter: three of four steps are exactly one (all of the first few), or, in disorder, at least
-/// eight different values lie closely together and hardly any comes twice, as one of a few small values does. A random last
-/// byte behind constant ones passes neither: 2^-16.
+/// eight different values lie closely together and hardly any comes twice, as one of a few small values does, or, where a
+/// capture lost some, at least four rise by three or less on average, or eight by eight or less. A random last byte behind
+/// constant ones passes none of them: 2^-16.
 pub(super) fn counts(values: impl Iterator<Item = u32>) -> bool {
     let values: Vec<u32> = values.collect();
     let steps = || values.windows(2).filter_map(|w| Some(w.get(1)?.wrapping_sub(*w.first()?))).filter(|s| *s != 0);
@@ -371,10 +424,15 @@ pub(super) fn counts(values: impl Iterator<Item = u32>) -> bool {
     }
     // The newest packet may be far ahead of those kept from the start.
     let mut early: Vec<u32> = values.iter().copied().take(16).collect();
+    let rising = early.is_sorted_by(|a, b| a < b);
     let forward = early.last().zip(early.first()).is_some_and(|(l, f)| l.wrapping_sub(*f) < 0x8000_0000);
     early.sort_unstable();
     let all = early.len();
     early.dedup();
     let spread = early.last().zip(early.first()).map_or(u32::MAX, |(l, f)| l - f);
+    let widest = if all < 2 * FEWEST_LOSSY { 3 } else { 8 };
+    if rising && all >= FEWEST_LOSSY && spread as usize <= widest * (all - 1) {
+        return true;
+    }
     forward && early.len() >= 8 && early.len() * 16 >= all * 15 && spread as usize <= 2 * early.len() + 32
 }

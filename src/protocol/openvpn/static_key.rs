@@ -26,7 +26,7 @@ const BLOCKS: [usize; 2] = [16, 8];
 const PLAIN_PING: usize = 8 + 16;
 
 /// `--ping` counts whole seconds, and looks at the clock as often; nanoseconds.
-const SHORTEST_PERIOD: i64 = 900_000_000;
+pub(super) const SHORTEST_PERIOD: i64 = 900_000_000;
 
 /// What speaks for static key mode.
 #[derive(Debug)]
