@@ -11,6 +11,10 @@ use crate::protocol::{ALL, Assessment, Decision, FULLY_ENCRYPTED, Finding, Proto
 /// Payloads after which a UDP flow that nobody recognised is given up.
 const PATIENCE: u64 = 2048;
 
+/// Payloads up to which it is soon that their number passes a power of two: those to whom a beginning of a new shape is no
+/// news wait for that.
+const SOON: u64 = 64;
+
 /// What came of a payload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Progress {
@@ -39,7 +43,8 @@ pub struct Undecided {
     reader: Option<Reader>,
     decided_at: u64,
     payloads: u64,
-    /// How many of the payloads there were at the last assessment, who was asked then, and whether the flow had ended.
+    /// How many of the payloads there were when nobody was spared, and of the last assessment who was asked then, and whether
+    /// the flow had ended.
     assessed: u64,
     asked: ProtocolSet,
     at_end: bool,
@@ -107,8 +112,10 @@ impl Undecided {
         let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
         self.concerned = self.concerned.union(&ask::may_read(data));
         // The first payload waits for the next: most flows are an exchange of two, and then all is asked once.
-        if self.payloads > 1 && (new_shape || is_due(self.payloads)) {
-            return self.assess(Some(&newest), false);
+        let due = self.payloads > 1 && (nth == 0 || is_due(self.payloads));
+        if due || new_shape && nth > 0 {
+            let spared = if due || self.payloads >= SOON { ProtocolSet::EMPTY } else { ask::omnivorous() };
+            return self.assess(Some(&newest), false, spared);
         }
         if self.payloads > PATIENCE && self.band.is_none() { Progress::Done } else { Progress::Open }
     }
@@ -159,7 +166,7 @@ impl Undecided {
         let passes = after >= 16 && before > 0 && before.ilog(step) < after.ilog(step);
         let full = after == STREAM_BYTES && before < after;
         let due = more || grew && (answers || passes || full);
-        if due && self.assess(None, false) == Progress::Done {
+        if due && self.assess(None, false, ProtocolSet::EMPTY) == Progress::Done {
             return Progress::Done;
         }
         let closed = |dir| self.head.stream(dir).is_closed();
@@ -196,19 +203,24 @@ impl Undecided {
 
     /// Asks about payloads that waited for more.
     pub fn look(&mut self, ended: bool) -> Progress {
-        if self.payloads == self.assessed { Progress::Open } else { self.assess(None, ended) }
+        if self.payloads == self.assessed { Progress::Open } else { self.assess(None, ended, ProtocolSet::EMPTY) }
     }
 
-    /// Asks whom the payloads since the last assessment concern: first whoever found something before, then those to whom
-    /// most flows belong, then the others.
-    fn assess(&mut self, newest: Option<&Datagram<'_>>, ended: bool) -> Progress {
-        (self.assessed, self.at_end) = (self.payloads, ended);
+    /// Asks whom the payloads since the last assessment concern, but those that are `spared` until the next: first whoever
+    /// found something before, then those to whom most flows belong, then the others.
+    fn assess(&mut self, newest: Option<&Datagram<'_>>, ended: bool, spared: ProtocolSet) -> Progress {
+        if spared == ProtocolSet::EMPTY {
+            self.assessed = self.payloads;
+        }
+        self.at_end = ended;
         let (mut found, mut concerned) = (self.found(), std::mem::take(&mut self.concerned));
         if let Some(certain) = self.certain {
             // Beside what is certain only what may go along with it is still looked for.
             let wanted = ask::beside(certain);
             (found, concerned) = (found.both(&wanted), concerned.both(&wanted));
         }
+        let later = concerned.both(&spared);
+        (found, concerned) = (found.without(&spared), concerned.without(&spared));
         self.skipped |= concerned != ask::everybody();
         self.asked = concerned.union(&found);
         concerned = concerned.without(&found);
@@ -216,7 +228,7 @@ impl Undecided {
         let mut others = concerned.without(&common);
         let whom = [&mut found, &mut common, &mut others];
         let _ = whom.into_iter().any(|whom| self.ask(whom, newest, ended));
-        self.concerned = found.union(&common).union(&others);
+        self.concerned = found.union(&common).union(&others).union(&later);
         self.asked = self.asked.without(&self.concerned);
         self.weigh()
     }

@@ -67,6 +67,15 @@ pub fn may_read(datagram: &[u8]) -> ProtocolSet {
         .fold(everybody(), |whom, (sets, byte)| sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set)))
 }
 
+/// To whom it is no news how a datagram begins: they can make something of any.
+static OMNIVOROUS: LazyLock<ProtocolSet> =
+    LazyLock::new(|| BY_BYTE.iter().flatten().fold(everybody(), |whom, set| whom.both(set)));
+
+/// To whom it is no news how a datagram begins.
+pub fn omnivorous() -> ProtocolSet {
+    *OMNIVOROUS
+}
+
 /// Per recogniser, who may go along with it in one flow, itself included.
 static BESIDE: LazyLock<Vec<ProtocolSet>> = LazyLock::new(|| {
     let mut beside: Vec<ProtocolSet> = (0..ALL.len()).map(|n| std::iter::once(n).collect()).collect();

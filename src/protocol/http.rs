@@ -68,9 +68,7 @@ impl Dialogue for Http {
         match text::command(bytes, METHODS) {
             Start::Short if bytes.contains(&b' ') => part_of_request(bytes),
             // A request line may be longer than anything that `command` waits for.
-            Start::Other if text::word(bytes).is_some_and(|(w, _)| is_method(w)) && !bytes.contains(&b'\n') => {
-                part_of_request(bytes)
-            }
+            Start::Other if begins_method(bytes) && !bytes.contains(&b'\n') => part_of_request(bytes),
             start => start.then(|| Opening::or_foreign(request(bytes))),
         }
     }
@@ -157,6 +155,12 @@ impl Http {
             false => Opening::Foreign,
         }
     }
+}
+
+/// Whether the first word is a method; the first letter is compared first.
+fn begins_method(bytes: &[u8]) -> bool {
+    let first = |method: &&str| method.as_bytes().first() == bytes.first();
+    METHODS.iter().any(first) && text::word(bytes).is_some_and(|(word, _)| is_method(word))
 }
 
 fn is_method(word: &[u8]) -> bool {

@@ -124,8 +124,7 @@ pub(super) fn is_coded(answer: &[u8]) -> bool {
 
 /// The first word of a text, up to a space or the end of the line, and what follows; none if it has no end yet.
 pub(super) fn word(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|b| matches!(b, b' ' | b'\r' | b'\n'))?;
-    bytes.split_at_checked(end)
+    bytes.split_at_checked(memchr::memchr3(b' ', b'\r', b'\n', bytes)?)
 }
 
 /// What a line of text is that must begin with one of `words`, in any case, followed by a space or the end of the line.
