@@ -1,7 +1,7 @@
 //! What an item of evidence says and where it was seen, in a form that costs little until somebody reads it: sentences
 //! with numbers in them are put into words where they are printed, and the frame numbers stand in place.
 
-use arrayvec::ArrayVec;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -77,22 +77,25 @@ impl From<String> for Sentence {
     }
 }
 
-/// The frames that an item names: the first six of those given, which is enough.
+/// The frames that an item names: the first six of those given, which is enough. Most name one or two.
 #[derive(Clone, Default)]
-pub struct Frames(ArrayVec<u64, 6>);
+pub struct Frames(SmallVec<[u64; 2]>);
+
+/// How many they are at most.
+const NAMED: usize = 6;
 
 impl Frames {
     /// Adds a frame while there is room.
     pub fn push(&mut self, frame: u64) {
-        let _ = self.0.try_push(frame);
+        if self.0.len() < NAMED {
+            self.0.push(frame);
+        }
     }
 }
 
 impl FromIterator<u64> for Frames {
     fn from_iter<I: IntoIterator<Item = u64>>(frames: I) -> Self {
-        let mut kept = Self::default();
-        kept.0.extend(frames.into_iter().take(kept.0.capacity()));
-        kept
+        Self(frames.into_iter().take(NAMED).collect())
     }
 }
 
