@@ -8,12 +8,10 @@ use std::fmt;
 /// A plain sentence without a full stop.
 #[derive(Clone)]
 pub enum Sentence {
-    /// One that is always the same.
-    Plain(&'static str),
+    /// One that is always the same, or had to be put into words at once.
+    Said(Cow<'static, str>),
     /// One about numbers, and how to put them into words. [`counted!`] makes these.
     Counted([u64; 3], Words),
-    /// One that had to be put into words at once.
-    Made(Box<str>),
 }
 
 /// Writes a sentence about numbers.
@@ -42,9 +40,8 @@ impl Sentence {
     /// In words.
     pub fn in_words(&self) -> Cow<'_, str> {
         match self {
-            Self::Plain(text) => Cow::Borrowed(text),
+            Self::Said(text) => Cow::Borrowed(text),
             Self::Counted(..) => Cow::Owned(self.to_string()),
-            Self::Made(text) => Cow::Borrowed(text),
         }
     }
 }
@@ -52,9 +49,8 @@ impl Sentence {
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(text) => f.write_str(text),
+            Self::Said(text) => f.write_str(text),
             Self::Counted(numbers, words) => words(numbers, f),
-            Self::Made(text) => f.write_str(text),
         }
     }
 }
@@ -67,13 +63,14 @@ impl fmt::Debug for Sentence {
 
 impl From<&'static str> for Sentence {
     fn from(text: &'static str) -> Self {
-        Self::Plain(text)
+        Self::Said(Cow::Borrowed(text))
     }
 }
 
 impl From<String> for Sentence {
-    fn from(text: String) -> Self {
-        Self::Made(text.into())
+    fn from(mut text: String) -> Self {
+        text.shrink_to_fit();
+        Self::Said(Cow::Owned(text))
     }
 }
 
@@ -134,6 +131,12 @@ mod tests {
         assert_eq!(counted!("code {code}, key {key:02x}", code, key).to_string(), "code 200, key 0a");
         assert_eq!(Sentence::from("as it is").in_words(), "as it is");
         assert_eq!(Sentence::from(format!("{code}")).in_words(), "200");
+    }
+
+    #[test]
+    fn an_item_is_small() {
+        // A kept flow has two or three.
+        assert!(size_of::<crate::protocol::Evidence>() <= 72);
     }
 
     #[test]
