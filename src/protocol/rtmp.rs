@@ -236,7 +236,18 @@ fn block(bytes: &[u8]) -> Option<i32> {
     };
     let tpkt = |length: usize| length >= 4 && bytes.get(length..length + 2) == Some(&[3, 0]);
     let is_tpkt = bytes.get(1) == Some(&0) && be16(bytes, 2).is_some_and(tpkt);
-    (plain(bytes) && !is_tpkt).then_some(bits)
+    (plain(bytes) && !is_tpkt && !is_framed(bytes)).then_some(bits)
+}
+
+/// Whether the first two bytes are a length that leads to another and on to a third, with one byte behind all of them, as in
+/// RTP over TCP (RFC 4571): 2^-16 by chance.
+fn is_framed(bytes: &[u8]) -> bool {
+    let first = |at: usize| bytes.get(at + 2);
+    let next = |at: usize| {
+        let length = be16(bytes, at).filter(|length| *length > 0)?;
+        Some(at + 2 + length).filter(|next| first(*next).is_some_and(|byte| Some(byte) == first(0)))
+    };
+    next(0).and_then(next).is_some()
 }
 
 /// How many different bytes there are.
@@ -268,6 +279,17 @@ mod tests {
         let finding = found(&Rtmp, &client, &server).unwrap();
         assert_eq!((finding.bits(), finding.spoke), (Bits::whole(16 + 14 + 22), [true, true]));
         assert!(!excluded(&Rtmp, &client[..5], &server[..700]));
+    }
+
+    #[test]
+    fn rtp_behind_lengths_is_none() {
+        let packet = |len: u16, n: u8| {
+            let noise = (0..len - 8).map(|at| (at * 37 + u16::from(n)).wrapping_mul(2_477).to_be_bytes()[0]);
+            [&len.to_be_bytes()[..], &[0x80, 96, 0, n, 0, 0, 0, n], &noise.collect::<Vec<u8>>()].concat()
+        };
+        let sent = [packet(0x320, 0), packet(300, 1), packet(700, 2)].concat();
+        assert!(found(&Rtmp, &sent, &sent).is_none());
+        assert!(found(&Rtmp, &sent[..1700], &[]).is_none());
     }
 
     #[test]

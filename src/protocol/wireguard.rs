@@ -17,6 +17,8 @@ static HANDSHAKE: Family = Family { id: "wireguard.handshake", cap: Bits::whole(
 /// The response repeats the initiation's index, or data are sent to an index from the handshake: 32 random bits that
 /// move from one place to another.
 static ECHO: Family = Family { id: "wireguard.index-echo", cap: Bits::whole(20) };
+/// Indices below this are no random numbers but the counters of something else.
+const SMALL: u32 = 1 << 16;
 /// Data: 04 00 00 00, one index, a little-endian 64-bit counter that advances, lengths in multiples of 16: 2^-90 a pair
 /// for random bytes. A little-endian message number with a session and a counter is conceivable elsewhere.
 static DATA: Family = Family { id: "wireguard.data", cap: Bits::whole(20) };
@@ -89,8 +91,8 @@ impl Protocol for WireGuard {
             (
                 Kind::Initiation { sender },
                 Kind::Response { receiver, .. } | Kind::Cookie { receiver } | Kind::Data { receiver, .. },
-            ) => sender == receiver,
-            (Kind::Response { sender, .. }, Kind::Data { receiver, .. }) => sender == receiver,
+            )
+            | (Kind::Response { sender, .. }, Kind::Data { receiver, .. }) => sender == receiver && sender >= SMALL,
             _ => false,
         });
         if let Some((first, reply)) = echo {
@@ -164,6 +166,17 @@ mod tests {
             assert!(found.bits() >= Bits::whole(30), "{found:?}");
             assert_eq!(found.variant.is_some(), reserved != 0);
         }
+    }
+
+    #[test]
+    fn a_number_and_an_acknowledgement_are_no_type_and_index() {
+        let mut buf = HeadBuf::new(Transport::Udp);
+        for (n, number, acknowledged, len) in [(0, 1u32, 1u32, 240), (1, 2, 1, 190), (2, 2, 2, 300), (3, 3, 2, 170)] {
+            let data = [&number.to_le_bytes()[..], &acknowledged.to_le_bytes(), &[0x5a; 292][..len - 8]].concat();
+            let dir = if n % 2 == 0 { Dir::Originator } else { Dir::Responder };
+            buf.push_datagram(n, Time(0), dir, data.len(), &data);
+        }
+        assert!(!matches!(WireGuard.assess(&buf.view(None, false)), Assessment::Recognised(_)));
     }
 
     #[test]

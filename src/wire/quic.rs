@@ -124,7 +124,11 @@ impl<'a> Long<'a> {
         match kind {
             Kind::VersionNegotiation => {
                 let list = len.checked_sub(bytes.len() - c.rest().len())?;
-                return (list >= 4 && list % 4 == 0).then_some(long);
+                // One of the versions is in use, or was put in for the other side to ignore it.
+                let (visible, _) = c.rest().as_chunks::<4>();
+                let known = |version: Version| version.name().is_some() || version.is_grease();
+                let known = visible.is_empty() || visible.iter().any(|v| known(Version(u32::from_be_bytes(*v))));
+                return (list >= 4 && list % 4 == 0 && known).then_some(long);
             }
             Kind::Retry => return (!greased && len >= 23 + dcid.len() + scid.len()).then_some(long),
             _ if old => return (!greased).then_some(long),

@@ -330,7 +330,7 @@ impl<'m> Side<'m> {
         let after = |m: &&Message<'_>| m.u32_at(self.header);
         let (least, most) = (self.packets.iter().filter_map(after).min(), self.packets.iter().filter_map(after).max());
         let near = least.zip(most).is_some_and(|(least, most)| most - least < 1 << 16);
-        self.form == Form::Opaque && self.packets.len() >= FEWEST_BLOCKS && !near && self.block_size().is_none()
+        self.form == Form::Opaque && !near && self.block_size().is_none()
     }
 
     /// CBC: lengths of the other side in the class of this side's. Lengths that both have show nothing more.
