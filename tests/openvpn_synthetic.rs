@@ -167,6 +167,24 @@ fn what_never_changes_behind_the_packet_id_is_no_ciphertext() {
     assert!(outcome.bits() < 14.0, "{outcome:?}");
 }
 
+/// A type, an identifier of eight bytes and a counter in the place of acknowledgements and message ID.
+#[test]
+fn a_counter_in_the_place_of_message_ids_takes_large_steps() {
+    let mut random = Random(11);
+    let flow: Vec<(Dir, Vec<u8>)> = (0..24u32)
+        .map(|n| {
+            let mut rest = vec![0; 20 + random.below(100)];
+            random.fill(&mut rest);
+            let opcode = [0x20, 0x28, 0x30, 0x38, 0x40][random.below(5)];
+            let header =
+                [&[opcode, 0x9c, 0x41, 0xe7, 0x13, 0x55, 0xd0, 0x68, 0xb2][..], &(n + 1).to_be_bytes()].concat();
+            (Dir::Originator, [header, rest].concat())
+        })
+        .collect();
+    let outcome = judge(&flow);
+    assert!(outcome.bits() < 20.0, "{outcome:?}");
+}
+
 /// Pings alone under AES-CBC and SHA1 have 72 bytes, and 48 00 00 00 is 72 in the other byte order.
 #[test]
 fn cbc_pings_that_look_like_a_length_take_a_steady_interval() {

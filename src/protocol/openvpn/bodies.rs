@@ -13,8 +13,17 @@ const SET_CLOCK: u32 = 1_000_000_000;
 /// No session sends this many control packets.
 const OLD_ID: u32 = 1 << 20;
 
+/// How far a message ID may be from the one before: the sender waits for acknowledgements after a dozen, and some may not have
+/// been captured.
+const AHEAD: u32 = 64;
+
 /// Message ID and highest acknowledged one.
 type Numbers = (Option<u32>, Option<u32>);
+
+/// Whether a number is as high as the one before or a little higher.
+fn rises(now: Option<u32>, then: Option<u32>) -> bool {
+    now >= then && now.zip(then).is_none_or(|(now, then)| now - then < AHEAD)
+}
 
 impl Hypothesis<'_> {
     /// Constant and random session IDs.
@@ -66,7 +75,7 @@ impl Hypothesis<'_> {
             let numbers = (body.message_id(), body.acked().max());
             if let Some((earlier, then)) = order.replace((frame, numbers))
                 && numbers != then
-                && (numbers.0 >= then.0 || numbers.1 >= then.1)
+                && (rises(numbers.0, then.0) || rises(numbers.1, then.1))
             {
                 let text = "message IDs and acknowledged ones are small numbers at their places and go up";
                 items.add(&SEQUENCE, 4, &[earlier, frame], text);
