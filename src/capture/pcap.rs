@@ -131,8 +131,12 @@ impl Pcap {
         if bytes.len() < self.layout.header {
             return None;
         }
-        let fields: &[u8; 16] = bytes.first_chunk()?;
-        let word = |at: usize| Bytes(fields).u32(at, self.big_endian).unwrap_or(0);
+        // Four words in one register: it is on the way of every packet.
+        let fields = u128::from_le_bytes(*bytes.first_chunk()?);
+        let word = |at: u32| {
+            let word = (fields >> (8 * at)) as u32;
+            if self.big_endian { word.swap_bytes() } else { word }
+        };
         let (first, second) = (word(8), word(12));
         let (len, wire_len) = match self.layout.lengths {
             Lengths::Captured => (first, second),
