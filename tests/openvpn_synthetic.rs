@@ -141,6 +141,27 @@ fn over_tcp_a_header_without_counter_and_blocks_is_no_openvpn() {
     assert!(counted.bits() >= 20.0, "{counted:?}");
 }
 
+/// HMAC, packet ID, time and zeros.
+fn feedback_iv(n: u32) -> Vec<u8> {
+    let mut hmac = vec![0; 20];
+    Random(u64::from(n) + 5).fill(&mut hmac);
+    [hmac, (n + 900).to_be_bytes().to_vec(), (NOW - 600).to_be_bytes().to_vec(), vec![0; 8]].concat()
+}
+
+#[test]
+fn ciphers_with_feedback_show_packet_id_and_time() {
+    let flow = data([[0x48, 0, 0, 3]; 2], 12, feedback_iv);
+    assert!(judge(&flow).bits() >= 20.0, "{:?}", judge(&flow));
+    assert!(judge_framed(&flow).bits() >= 20.0, "{:?}", judge_framed(&flow));
+    // A time that is none.
+    let other = data([[0x48, 0, 0, 3]; 2], 12, |n| {
+        let mut iv = feedback_iv(n);
+        iv[24] = 7;
+        iv
+    });
+    assert!(judge(&other).bits() < 14.0, "{:?}", judge(&other));
+}
+
 /// A quiet tunnel of which the capture lost every third packet: few packet IDs, with gaps.
 #[test]
 fn a_packet_id_may_have_gaps() {

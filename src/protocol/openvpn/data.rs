@@ -4,7 +4,7 @@ use super::families::*;
 use super::items::Items;
 use super::message::Message;
 use super::random::looks_random;
-use super::side::{FEWEST, Form, Side};
+use super::side::{FEWEST, Form, Side, counts};
 use super::static_key::is_ip;
 use crate::flow::head::PART_BYTES;
 use crate::flow::{Dir, Head};
@@ -12,6 +12,9 @@ use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence, Strand, counted};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
 use std::sync::LazyLock;
+
+/// How far a clock may be from the capture's, seconds.
+const DAY: i64 = 86_400;
 
 /// What the data channel shows.
 #[derive(Debug)]
@@ -73,7 +76,7 @@ fn weigh(messages: &[Message<'_>], sides: &[Side<'_>]) -> Option<Reading> {
         foreign(messages, one.dir.other(), &mut items);
     }
     fresh(messages, &sides, &mut items);
-    let clear = inner(&sides, &mut items);
+    let clear = inner(&sides, &mut items) || feedback(&sides, &mut items);
     shapeless(&sides, &mut items);
     random(&sides, magic || clear, &mut items);
     let best = sides.iter().find(|s| s.header == 4).or(sides.first());
@@ -153,6 +156,38 @@ fn inner(sides: &[&Side<'_>], items: &mut Items) -> bool {
     true
 }
 
+/// CFB and OFB: behind the HMAC an IV of packet ID, time and zeros (OpenVPN `crypto.c`).
+fn feedback(sides: &[&Side<'_>], items: &mut Items) -> bool {
+    if sides.iter().any(|s| s.form != Form::Opaque) {
+        return false;
+    }
+    let found = Digest::ALL.map(Digest::size).into_iter().find_map(|hmac| {
+        // Frame and packet ID of those that have it.
+        let of = |s: &Side<'_>| -> Vec<(u64, u32)> {
+            let at = s.header + hmac;
+            let near = |m: &Message<'_>, time: u32| (i64::from(time) - m.time.seconds()).abs() <= DAY;
+            let zeros = |m: &Message<'_>| m.bytes.get(at + 8..at + 16).is_some_and(|rest| rest == [0; 8]);
+            let holds = |m: &&Message<'_>| zeros(m) && m.u32_at(at + 4).is_some_and(|time| near(m, time));
+            let packets = s.packets.iter().copied().filter(holds);
+            packets.filter_map(|m| Some((m.frame, m.u32_at(at)?))).collect()
+        };
+        let found: Vec<Vec<(u64, u32)>> = sides.iter().map(|s| of(s)).collect();
+        let frames: Vec<u64> = found.iter().flatten().map(|(frame, _)| *frame).collect();
+        let all: usize = sides.iter().map(|s| s.packets.len()).sum();
+        let counted = found.iter().all(|side| counts(side.iter().map(|(_, id)| *id)));
+        (frames.len() >= FEWEST && frames.len() * 2 > all && counted).then_some((hmac, frames))
+    });
+    let Some((hmac, frames)) = found else { return false };
+    items.add(&DATA_COUNTER, 8, &frames, counted!("a packet ID counts by one behind an HMAC of {hmac} bytes", hmac));
+    items.add(
+        &NET_TIME,
+        8,
+        &frames,
+        "beside the packet ID stand the capture's time and eight zeros, as in the IV of CFB and OFB",
+    );
+    true
+}
+
 fn random(sides: &[&Side<'_>], magic: bool, items: &mut Items) {
     if magic || sides.is_empty() {
         return;
@@ -192,11 +227,11 @@ fn is_fixed(side: &Side<'_>, at: usize) -> bool {
     fronts.len() >= 3 && (0..16).filter(same).count() * 8 * (fronts.len() - 1) >= 24
 }
 
-/// Neither a packet ID to be seen nor the lengths of whole blocks: no cipher of OpenVPN's but CFB and OFB, which hardly anybody
-/// sets, leaves that.
+/// Neither a packet ID to be seen nor the lengths of whole blocks: no cipher of OpenVPN's leaves that.
 fn shapeless(sides: &[&Side<'_>], items: &mut Items) {
     let Some(side) = sides.iter().find(|s| s.is_shapeless()) else { return };
-    let known = [&DATA_BLOCKS, &DATA_CHAIN, &DATA_PING, &STATIC_INNER, &MAGIC].into_iter().any(|f| items.has(f));
+    let known =
+        [&DATA_BLOCKS, &DATA_CHAIN, &DATA_PING, &DATA_COUNTER, &STATIC_INNER, &MAGIC].into_iter().any(|f| items.has(f));
     if !known && sides.iter().all(|s| s.form == Form::Opaque) {
         let text = "no packet ID behind the header, and the lengths are no HMAC, IV and whole blocks";
         items.add(&DATA_LENGTHS, -6, &side.frames(), text);
