@@ -30,8 +30,9 @@ pub(super) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
 pub(super) fn low_bytes(bytes: &[u8], highest: u8) -> impl Iterator<Item = usize> {
     const BLOCK: usize = 32;
     let low = move |byte: &u8| *byte <= highest;
-    // All bytes of a block at once, and one by one only where there are any.
-    let any = move |block: &[u8]| block.iter().fold(false, |any, byte| any | low(byte));
+    // All bytes of a whole block at once, and one by one only where there are any.
+    let whole = move |block: &[u8; BLOCK]| block.iter().fold(false, |any, byte| any | low(byte));
+    let any = move |block: &[u8]| block.first_chunk().is_none_or(whole);
     let blocks = bytes.chunks(BLOCK).zip((0..).step_by(BLOCK)).filter(move |(block, _)| any(block));
     blocks.flat_map(move |(block, start)| (start..).zip(block).filter(move |(_, byte)| low(byte)).map(|(at, _)| at))
 }

@@ -213,9 +213,10 @@ fn control(bytes: &[u8]) -> bool {
 
 /// Whether it is version 3 and a whole block that is no text.
 fn plain(bytes: &[u8]) -> bool {
+    let [3, ..] = bytes else { return false };
     let random = bytes.get(9..=BLOCK).unwrap_or_default();
     let printable = random.iter().filter(|b| matches!(b, 0x20..=0x7e)).count();
-    bytes.first() == Some(&3) && !random.is_empty() && printable * 3 <= random.len() * 2
+    !random.is_empty() && printable * 3 <= random.len() * 2
 }
 
 /// What a beginning that is no whole block is.
@@ -225,7 +226,7 @@ fn refuse(bytes: &[u8]) -> Opening {
 
 /// Bits for the version and the first block; the cheaper tests first.
 fn block(bytes: &[u8]) -> Option<i32> {
-    let (&[_, _, _, _, _, z0, z1, z2, z3], random) = bytes.get(..=BLOCK)?.split_first_chunk()?;
+    let (&[3, _, _, _, _, z0, z1, z2, z3], random) = bytes.get(..=BLOCK)?.split_first_chunk()? else { return None };
     let bits = match [z0, z1, z2, z3] {
         // The random bytes may be any, but such of few values, as zeros and small numbers, prove nothing.
         [0, 0, 0, 0] if values(random) < 32 => 9,
