@@ -242,9 +242,11 @@ fn shapeless(sides: &[&Side<'_>], items: &mut Items) {
 const STRINGS: [&[u8; STRING]; 2] = [&PING, &OCC];
 const STRING: usize = PING.len();
 static PLACES: LazyLock<[u32; 256]> = LazyLock::new(|| {
-    let bytes = || STRINGS.into_iter().flatten().zip(0..);
-    let places = |byte| bytes().filter(move |(known, _)| usize::from(**known) == byte).map(|(_, place)| 1 << place);
-    std::array::from_fn(|byte| places(byte).fold(0, |all, place: u32| all | place))
+    let mut places = [0; 256];
+    for (byte, place) in STRINGS.into_iter().flatten().zip(0..) {
+        places.get_mut(usize::from(*byte)).into_iter().for_each(|bits| *bits |= 1 << place);
+    }
+    places
 });
 
 fn is_magic(bytes: &[u8]) -> bool {
