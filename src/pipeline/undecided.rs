@@ -110,7 +110,7 @@ impl Undecided {
         self.payloads += 1;
         let tail = if data.len() == len { data.get(len.saturating_sub(16)..).unwrap_or_default() } else { &[] };
         let newest = Datagram { frame, time, dir, nth, len, bytes: data, tail };
-        self.concerned = self.concerned.union(&ask::may_read(data));
+        self.concerned = self.concerned.union(&ask::may_read(data, len));
         // The first payload waits for the next: most flows are an exchange of two, and then all is asked once.
         let due = self.payloads > 1 && (nth == 0 || is_due(self.payloads));
         if due || new_shape && nth > 0 {

@@ -59,12 +59,19 @@ pub fn expected() -> ProtocolSet {
     *EXPECTED
 }
 
-/// Who can make something of a datagram that begins like this one.
-pub fn may_read(datagram: &[u8]) -> ProtocolSet {
+/// Per length of a datagram, to whom it is not too short. Nobody's shortest is longer than these.
+static BY_LENGTH: LazyLock<[ProtocolSet; 64]> = LazyLock::new(|| {
+    let long_enough = |len: usize| ALL.iter().enumerate().filter(move |(_, p)| p.shortest() <= len).map(|(n, _)| n);
+    std::array::from_fn(|len| long_enough(len).collect())
+});
+
+/// Who can make something of a datagram of `len` bytes on the wire that begins like this one.
+pub fn may_read(datagram: &[u8], len: usize) -> ProtocolSet {
+    let long_enough = BY_LENGTH.get(len).copied().unwrap_or_else(everybody);
     BY_BYTE
         .iter()
         .zip(datagram)
-        .fold(everybody(), |whom, (sets, byte)| sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set)))
+        .fold(long_enough, |whom, (sets, byte)| sets.get(usize::from(*byte)).map_or(whom, |set| whom.both(set)))
 }
 
 /// To whom it is no news how a datagram begins: they can make something of any.
@@ -178,9 +185,11 @@ mod tests {
 
     #[test]
     fn the_first_bytes_tell_who_is_asked() {
-        let asked = |name, datagram: &[u8]| may_read(datagram).contains(index(name).unwrap());
+        let asked = |name, datagram: &[u8]| may_read(datagram, 64).contains(index(name).unwrap());
         assert!(asked("openvpn", b"\x38...") && asked("openvpn", b""));
         assert!(asked("dhcp", &[1, 1, 6, 0]) && !asked("dhcp", &[0x48, 1, 6, 0]));
+        let ike = index("ike").unwrap();
+        assert!(may_read(b"\x01", 28).contains(ike) && !may_read(b"\x01", 27).contains(ike));
     }
 
     #[test]
@@ -261,7 +270,7 @@ mod tests {
         for path in replay::captures() {
             for flow in replay::flows(&path) {
                 let head = flow.buf.view(None, true);
-                let asked = head.datagrams().fold(ProtocolSet::EMPTY, |all, d| all.union(&may_read(d.bytes)));
+                let asked = head.datagrams().fold(ProtocolSet::EMPTY, |all, d| all.union(&may_read(d.bytes, d.len)));
                 if head.count(Dir::Originator) == 0 {
                     continue;
                 }

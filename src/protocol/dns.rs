@@ -47,6 +47,10 @@ impl Protocol for Dns {
         may_have(Dialect::Dns, at, byte)
     }
 
+    fn shortest(&self) -> usize {
+        SHORTEST
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Udp => judge(head, Dialect::Dns, &WEIGHTS),
@@ -65,6 +69,9 @@ fn zeros(dialect: Dialect) -> u64 {
     }
 }
 
+/// Bytes of the shortest message: a header and a question for the root.
+pub(super) const SHORTEST: usize = HEADER_LEN + 5;
+
 /// See [`Protocol::may_have`]: also, the opcode is in use.
 pub(super) fn may_have(dialect: Dialect, at: usize, byte: u8) -> bool {
     let zero = zeros(dialect).to_be_bytes().get(at).is_none_or(|bits| byte & bits == 0);
@@ -81,8 +88,7 @@ fn may_begin(dialect: Dialect, bytes: &[u8]) -> bool {
 /// Judges the datagrams of `head` that are of `dialect`.
 pub(super) fn judge(head: &Head<'_>, dialect: Dialect, weights: &Weights) -> Assessment {
     let reading = datagrams::read(head, |d| {
-        // The shortest message is a header and a question for the root.
-        let plausible = d.len >= 17 && may_begin(dialect, d.bytes);
+        let plausible = d.len >= SHORTEST && may_begin(dialect, d.bytes);
         let message = plausible.then(|| Message::new(d.bytes, d.len)).flatten()?;
         (message.dialect() == dialect).then_some(message)
     });

@@ -72,6 +72,10 @@ impl Protocol for IkeInUdp {
         "RFC 2408, RFC 7296"
     }
 
+    fn shortest(&self) -> usize {
+        ike::HEADER
+    }
+
     fn heeds_end(&self) -> bool {
         true
     }

@@ -37,9 +37,13 @@ impl Protocol for LispControl {
         at != 0 || matches!(byte >> 4, 1..=5 | 8)
     }
 
+    fn shortest(&self) -> usize {
+        24
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
-            [0x10..=0x5f | 0x80..=0x8f, ..] if d.is_whole() && d.len >= 24 => Control::new(d.bytes),
+            [0x10..=0x5f | 0x80..=0x8f, ..] if d.is_whole() && d.len >= self.shortest() => Control::new(d.bytes),
             _ => None,
         });
         reading.conclude(datagrams::judge(&reading, &SHAPE, Control::is_answered_by))

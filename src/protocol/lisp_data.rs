@@ -47,6 +47,10 @@ impl Protocol for LispData {
         at != 0 || byte & 7 == 0
     }
 
+    fn shortest(&self) -> usize {
+        28
+    }
+
     fn is_one_way(&self) -> bool {
         // RFC 9300 section 5.1: the source port is made of the inner packet's addresses.
         true
@@ -54,7 +58,7 @@ impl Protocol for LispData {
 
     fn assess(&self, head: &Head<'_>) -> Assessment {
         let reading = datagrams::read(head, |d| match d.bytes {
-            [first, ..] if first & 7 == 0 && d.len >= 28 => lisp::data(d.bytes, d.len),
+            [first, ..] if first & 7 == 0 && d.len >= self.shortest() => lisp::data(d.bytes, d.len),
             _ => None,
         });
         let bare = reading.hits.iter().all(|h| h.message == Data::Bare);

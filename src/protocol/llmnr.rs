@@ -29,6 +29,10 @@ impl Protocol for Llmnr {
         dns::may_have(Dialect::Llmnr, at, byte)
     }
 
+    fn shortest(&self) -> usize {
+        dns::SHORTEST
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         match head.transport() {
             Transport::Udp => dns::judge(head, Dialect::Llmnr, &WEIGHTS),

@@ -28,6 +28,10 @@ impl Protocol for Mdns {
         dns::may_have(Dialect::Mdns, at, byte)
     }
 
+    fn shortest(&self) -> usize {
+        dns::SHORTEST
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         dns::judge(head, Dialect::Mdns, &WEIGHTS)
     }

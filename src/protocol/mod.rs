@@ -335,6 +335,11 @@ pub trait Protocol: Sync {
         true
     }
 
+    /// Bytes on the wire of the shortest datagram that means something to this recogniser. Another cheap first test.
+    fn shortest(&self) -> usize {
+        0
+    }
+
     /// Whether the end of a flow says something by itself: then `assess` is asked again though no payload came since.
     fn heeds_end(&self) -> bool {
         false

@@ -28,6 +28,10 @@ impl Protocol for NetbiosNs {
         dns::may_have(Dialect::NetbiosNs, at, byte)
     }
 
+    fn shortest(&self) -> usize {
+        dns::SHORTEST
+    }
+
     fn assess(&self, head: &Head<'_>) -> Assessment {
         dns::judge(head, Dialect::NetbiosNs, &WEIGHTS)
     }
