@@ -308,6 +308,8 @@ impl<'a> Iterator for Datagrams<'a> {
     }
 }
 
+impl ExactSizeIterator for Datagrams<'_> {}
+
 impl<'a> Head<'a> {
     /// UDP or TCP. A UDP head has datagrams, a TCP head has streams.
     #[inline]
@@ -340,11 +342,6 @@ impl<'a> Head<'a> {
     #[inline]
     pub fn datagrams(&self) -> Datagrams<'a> {
         Datagrams { buf: self.buf, earlier: self.earlier.iter(), newest: self.newest }
-    }
-
-    /// How many [`Head::datagrams`] gives at most.
-    pub fn kept(&self) -> usize {
-        self.earlier.len() + 1
     }
 
     /// The kept datagrams of one direction in order of arrival.

@@ -109,14 +109,16 @@ impl Decrypted {
 
     /// Whether an ESP packet goes on where its SA was.
     fn sealed(&mut self, (spi, number): (u32, u32), len: u32, time: Time) -> bool {
-        self.waits = true;
         let legal = spi >= FIRST_SPI && len >= 20 && len.is_multiple_of(4);
         if let Some(at) = self.sas.iter().position(|sa| sa.spi == spi) {
             if !legal {
                 self.sas.swap_remove(at);
                 return false;
             }
-            return self.sas.get_mut(at).is_some_and(|sa| sa.sealed(number, len, time));
+            let Some(sa) = self.sas.get_mut(at) else { return false };
+            let goes_on = sa.sealed(number, len, time);
+            self.waits |= !sa.waiting.is_empty();
+            return goes_on;
         }
         if !legal {
             return false;
@@ -130,6 +132,7 @@ impl Decrypted {
         }
         let mut sa = Sa::new(spi, then, time);
         sa.sealed(number, len, time);
+        self.waits = true;
         if self.sas.len() < SAS {
             self.sas.push(sa);
         } else if let Some(oldest) = self.sas.iter_mut().min_by_key(|sa| sa.last) {

@@ -2,8 +2,8 @@
 //!
 //! Two packets are one when everything that a host sets is equal (ends, IPv4 identification, TCP numbers and flags,
 //! lengths, both ends of the payload) and they are so close in time that no host sent it again: a millisecond, or, when
-//! the VLANs differ, a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer (OpenVPN's reset 2 s,
-//! DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
+//! the VLANs differ, a tenth of a second, since no host sends one packet into two VLANs. Retransmissions wait longer
+//! (OpenVPN's reset 2 s, DNS 1 s, TCP 200 ms by RFC 6298's common minimum) and get a new IPv4 identification.
 //!
 //! It is done in the capture's order by the thread that reads, over a table of fixed size, so that the number of workers
 //! changes nothing.

@@ -409,6 +409,21 @@ mod tests {
     }
 
     #[test]
+    fn who_can_read_any_datagram_waits_for_a_power_of_two() {
+        let openvpn = crate::protocol::index("openvpn").unwrap();
+        let mut flow = Undecided::new(Transport::Udp);
+        let datagram = |flow: &mut Undecided, n: u64, first: u8| {
+            flow.datagram(n, Time(n as i64), Dir::Originator, 40, &[&[first][..], &[0x5a; 39]].concat());
+            flow.asked.contains(openvpn)
+        };
+        let asked = (1..17).map(|n| datagram(&mut flow, n, 0x48)).last();
+        assert_eq!(asked, Some(true));
+        // The new beginning is news to others.
+        assert!(!datagram(&mut flow, 17, 0x19) && flow.asked != ProtocolSet::EMPTY);
+        assert!((18..32).all(|n| !datagram(&mut flow, n, 0x48)) && datagram(&mut flow, 32, 0x48));
+    }
+
+    #[test]
     fn assessments_thin_out() {
         let due: Vec<u64> = (1..=300).filter(|&n| is_due(n)).collect();
         assert_eq!(due, [2, 4, 8, 16, 32, 64, 128, 256]);

@@ -59,7 +59,7 @@ pub fn expected() -> ProtocolSet {
     *EXPECTED
 }
 
-/// Per length of a datagram, to whom it is not too short. Nobody's shortest is longer than these.
+/// Per length of a datagram, to whom it is not too short. Longer ones are for everybody.
 static BY_LENGTH: LazyLock<[ProtocolSet; 64]> = LazyLock::new(|| {
     let long_enough = |len: usize| ALL.iter().enumerate().filter(move |(_, p)| p.shortest() <= len).map(|(n, _)| n);
     std::array::from_fn(|len| long_enough(len).collect())

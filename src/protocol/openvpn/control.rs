@@ -12,7 +12,7 @@ use crate::wire::openvpn::{Control, Opcode, SessionId, Wrap};
 use smallvec::SmallVec;
 
 /// A clock may be this wrong, seconds.
-const DAY: i64 = 86_400;
+pub(super) const DAY: i64 = 86_400;
 /// Packet IDs of a client with tls-crypt-v2 start here (0x0a010000 in early builds).
 pub(super) const EARLY_START: [u32; 2] = [0x0f00_0000, 0x0a01_0000];
 

@@ -1,5 +1,6 @@
 //! The data channel in the middle of a session: a constant header, a counter behind it, ciphertext, and lengths.
 
+use super::control::DAY;
 use super::families::*;
 use super::items::Items;
 use super::message::Message;
@@ -12,9 +13,6 @@ use crate::protocol::evidence::sum;
 use crate::protocol::{Bits, Evidence, Strand, counted};
 use crate::wire::openvpn::{Digest, OCC, Opcode, PING};
 use std::sync::LazyLock;
-
-/// How far a clock may be from the capture's, seconds.
-const DAY: i64 = 86_400;
 
 /// What the data channel shows.
 #[derive(Debug)]

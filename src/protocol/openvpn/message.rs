@@ -60,7 +60,7 @@ pub(super) struct Messages<'a> {
 pub(super) fn gather<'a>(head: &Head<'a>) -> Messages<'a> {
     match head.transport() {
         Transport::Udp => {
-            let mut all: Vec<Message<'a>> = Vec::with_capacity(head.kept());
+            let mut all: Vec<Message<'a>> = Vec::with_capacity(head.datagrams().len());
             for d in head.datagrams().filter(|d| d.len > 0) {
                 // A capture that sees packets twice must not make a counter stand still.
                 let twice = |m: &Message<'_>| m.len == d.len && m.dir == d.dir && same_start(m.bytes, d.bytes);
